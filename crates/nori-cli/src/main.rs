@@ -1,0 +1,2 @@
+//! The nori command.
+fn main() {}

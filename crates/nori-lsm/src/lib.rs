@@ -1,0 +1,1 @@
+//! An embedded, ordered, durable key-value store with adaptive compaction.

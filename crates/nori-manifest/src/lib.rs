@@ -1,0 +1,1 @@
+//! Versions of an LSM-tree, their edits, and the manifest log.

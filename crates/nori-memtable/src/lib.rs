@@ -1,0 +1,1 @@
+//! A concurrent ordered write buffer and its seal gate.

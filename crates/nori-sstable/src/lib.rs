@@ -1,0 +1,1 @@
+//! Immutable sorted tables of keys and values, and their block cache.

@@ -1,0 +1,1 @@
+//! Random programs, oracles and byte surgery for the tests of the nori crates.

@@ -1,0 +1,14 @@
+//! nori-types by itself: internal keys in order, and a salted checksum.
+
+use nori_types::{InternalKey, SeqNo, ValueKind, checksum};
+
+fn main() {
+    let mut keys = [
+        InternalKey::new(b"plum", SeqNo::new(1), ValueKind::Value),
+        InternalKey::new(b"fig", SeqNo::new(2), ValueKind::Value),
+        InternalKey::new(b"fig", SeqNo::new(3), ValueKind::Tombstone),
+    ];
+    keys.sort();
+    println!("{keys:?}");
+    println!("checksum under salt 7: {:08x}", checksum(7, b"fig"));
+}

@@ -1,0 +1,101 @@
+//! Half-open ranges of user keys.
+
+use bytes::Bytes;
+use std::fmt;
+
+/// The smallest key above `key`.
+pub fn successor(key: &[u8]) -> Bytes {
+    let mut next = Vec::with_capacity(key.len() + 1);
+    next.extend_from_slice(key);
+    next.push(0);
+    Bytes::from(next)
+}
+
+/// The keys `lo <= key < hi`; without `hi`, all from `lo`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key.
+    pub lo: Bytes,
+    /// The end, exclusive; `None`: there is none.
+    pub hi: Option<Bytes>,
+}
+
+impl KeyRange {
+    /// Every key.
+    pub fn all() -> KeyRange {
+        KeyRange { lo: Bytes::new(), hi: None }
+    }
+
+    /// The keys from `lo` up to, not including, `hi`.
+    pub fn new(lo: impl Into<Bytes>, hi: Option<Bytes>) -> KeyRange {
+        KeyRange { lo: lo.into(), hi }
+    }
+
+    /// Whether a key lies inside.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.lo <= key && self.is_below_end(key)
+    }
+
+    /// Whether a key lies before the end.
+    pub fn is_below_end(&self, key: &[u8]) -> bool {
+        self.hi.as_ref().is_none_or(|hi| key < &hi[..])
+    }
+
+    /// Whether no key lies inside.
+    pub fn is_empty(&self) -> bool {
+        !self.is_below_end(&self.lo)
+    }
+
+    /// The keys in both.
+    pub fn intersection(&self, other: &KeyRange) -> KeyRange {
+        let lo = self.lo.clone().max(other.lo.clone());
+        let hi = match (&self.hi, &other.hi) {
+            (Some(a), Some(b)) => Some(a.clone().min(b.clone())),
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        KeyRange { lo, hi }
+    }
+}
+
+impl fmt::Debug for KeyRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, ", self.lo.escape_ascii())?;
+        match &self.hi {
+            Some(hi) => write!(f, "{})", hi.escape_ascii()),
+            None => f.write_str("..)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(lo: &'static str, hi: Option<&'static str>) -> KeyRange {
+        KeyRange::new(lo, hi.map(Bytes::from))
+    }
+
+    #[test]
+    fn ranges_are_half_open() {
+        let r = range("b", Some("d"));
+        assert_eq!(
+            [&b"a"[..], b"b", b"c\xff", b"d"].map(|k| r.contains(k)),
+            [false, true, true, false]
+        );
+        assert!(range("b", Some("b")).is_empty() && range("c", Some("b")).is_empty());
+        assert!(!KeyRange::all().is_empty());
+    }
+
+    #[test]
+    fn intersections_hold_what_both_hold() {
+        let both = range("b", Some("f")).intersection(&range("d", None));
+        assert_eq!(both, range("d", Some("f")));
+        assert!(range("a", Some("b")).intersection(&range("b", None)).is_empty());
+    }
+
+    #[test]
+    fn nothing_lies_between_a_key_and_its_successor() {
+        assert_eq!(&successor(b"a")[..], b"a\0");
+        assert_eq!(&successor(b"")[..], b"\0");
+    }
+}

@@ -1,0 +1,1 @@
+//! A write-ahead log: salted records, durable positions, group append, replay.
