@@ -1,0 +1,47 @@
+//! Faults that the loom models plant, to see that they would be found.
+//!
+//! A model that passes proves little until the same model fails with one ordering weakened or one
+//! step split in two. Outside `cfg(nori_loom)` nothing can be planted and the checks are constant.
+
+/// A fault in a protocol of this crate.
+#[cfg_attr(not(nori_loom), expect(unreachable_pub, reason = "public for the models only"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// A writer looks whether the gate is sealed first and counts itself in second.
+    EnterInTwoSteps,
+    /// A writer leaves the gate without releasing what it did inside.
+    LeaveRelaxed,
+    /// The models' list links an entry without releasing its contents.
+    #[cfg(nori_loom)]
+    LinkRelaxed,
+    /// The visible number moves on without releasing the entries below it.
+    PublishRelaxed,
+}
+
+#[cfg(nori_loom)]
+mod model {
+    use super::Plant;
+    use std::cell::Cell;
+
+    // loom runs a whole model on the thread of its test, so tests do not disturb each other.
+    std::thread_local!(static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) });
+
+    /// Plants a fault, or none, for the models that this thread runs from now on.
+    pub fn plant(fault: Option<Plant>) {
+        PLANTED.set(fault);
+    }
+
+    pub(crate) fn planted(fault: Plant) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+}
+
+#[cfg(nori_loom)]
+pub use model::plant;
+#[cfg(nori_loom)]
+pub(crate) use model::planted;
+
+#[cfg(not(nori_loom))]
+pub(crate) const fn planted(_: Plant) -> bool {
+    false
+}
