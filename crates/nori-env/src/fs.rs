@@ -109,6 +109,10 @@ pub trait File: std::fmt::Debug + Send + Sync {
     fn allocate(&self, len: u64) -> FsResult<()>;
     /// The length in bytes.
     fn len(&self) -> FsResult<u64>;
+    /// What a failed sync does on Linux: the unsynced bytes count as clean, stay readable while
+    /// they are cached, and never reach the disk. For injectors of faults; a real file knows
+    /// nothing of it.
+    fn lose_unsynced(&self) {}
     /// Whether the file has no bytes.
     fn is_empty(&self) -> FsResult<bool> {
         Ok(self.len()? == 0)
