@@ -1,6 +1,8 @@
 //! Entries as values, for building sources by hand and comparing what came out.
 
+use crate::KeyGen;
 use bytes::Bytes;
+use nori_env::Rng;
 use nori_types::{InternalIterator, InternalKey, SeqNo, ValueKind};
 use std::fmt;
 
@@ -69,4 +71,23 @@ pub fn collect<I: InternalIterator>(iter: &mut I) -> Result<Vec<Entry>, I::Error
         iter.next()?;
     }
     Ok(all)
+}
+
+/// A sorted list of random entries: about one in four a tombstone, several versions of some
+/// keys, each (key, sequence number) once. The numbers are `first..first + count`.
+pub fn entries(rng: &mut Rng, keys: &mut KeyGen, first: u64, count: usize) -> Vec<Entry> {
+    let mut all: Vec<Entry> = (first..)
+        .take(count)
+        .map(|seq| {
+            let key = keys.next(rng);
+            if rng.chance(25) {
+                return Entry::delete(key, seq);
+            }
+            let mut value = format!("{seq}:").into_bytes();
+            value.resize(value.len() + rng.below(30) as usize, b'v');
+            Entry::put(key, seq, value)
+        })
+        .collect();
+    all.sort_by(|a, b| a.internal_key().cmp(&b.internal_key()));
+    all
 }

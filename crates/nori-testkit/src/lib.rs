@@ -1,7 +1,7 @@
 //! Random programs, oracles and byte surgery for the tests of the nori crates.
 //!
 //! A test here is a story with a seed: [`run_seeds`] runs it over many seeds and says how to
-//! repeat the one that failed, [`VersionedMap`] knows
+//! repeat the one that failed, [`KeyGen`] and [`entries`] make its data, [`VersionedMap`] knows
 //! the right answer, [`VecIter`] stands for any sorted source, good or failing, [`shrink`] finds
 //! the short program that still fails, [`golden`] holds a format to its bytes.
 //!
@@ -18,6 +18,7 @@
 
 mod entry;
 mod golden;
+mod key_gen;
 mod seeds;
 mod shrink;
 mod surgery;
@@ -25,8 +26,9 @@ mod temp_dir;
 mod vec_iter;
 mod versioned_map;
 
-pub use entry::{Entry, collect};
+pub use entry::{Entry, collect, entries};
 pub use golden::{golden, golden_text};
+pub use key_gen::KeyGen;
 pub use seeds::{env_usize, run_seeds};
 pub use shrink::shrink;
 pub use surgery::{flips, swapped, truncations};
