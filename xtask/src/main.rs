@@ -1,2 +1,73 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands, `cargo xtask NAME`.
+//!
+//! Each check of the project is one step with a name. `cargo xtask ci` runs all of them in order
+//! and is exactly what the continuous integration runs; there is no second list anywhere. A step
+//! that fails says which rule was broken, why the rule is there and what to do.
+
+// The tool looks at the real disk and the real clock: it is no part of a store.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod api;
+mod cargo_steps;
+mod ci;
+mod docs;
+mod failure;
+mod layers;
+mod loom;
+mod rust_text;
+mod shell;
+mod tally;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use ci::STEPS;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.split_first() {
+        None => {
+            print!("{}", usage());
+            ExitCode::SUCCESS
+        }
+        Some((name, rest)) => dispatch(name, rest),
+    }
+}
+
+/// Runs the command called `name`.
+fn dispatch(name: &str, rest: &[String]) -> ExitCode {
+    let outcome = match name {
+        "ci" => ci::run_all(rest),
+        "help" | "--help" | "-h" => {
+            print!("{}", usage());
+            return ExitCode::SUCCESS;
+        }
+        _ => match STEPS.iter().find(|step| step.name == name) {
+            Some(step) => ci::run_one(step, rest),
+            None => {
+                eprintln!("xtask: there is no step called {name:?}\n\n{}", usage());
+                return ExitCode::from(2);
+            }
+        },
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The help text.
+fn usage() -> String {
+    let mut text = String::from(
+        "cargo xtask ci [--keep-going]   all steps, in this order\n\
+         cargo xtask STEP                one of them:\n\n",
+    );
+    for step in STEPS {
+        text.push_str(&format!("  {:<9} {}\n", step.name, step.about));
+    }
+    text
+}

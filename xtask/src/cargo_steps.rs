@@ -1,0 +1,94 @@
+//! The steps that are mostly one cargo command: fmt, clippy, test, doctest, alone, deny.
+
+use std::process::Command;
+
+use crate::ci::Context;
+use crate::failure::Failure;
+use crate::shell;
+use crate::tally::Tally;
+
+/// `cargo fmt --check`.
+pub(crate) fn fmt(context: &Context, _: &[String]) -> Result<(), Failure> {
+    let mut command = shell::cargo(&context.workspace.root);
+    command.args(["fmt", "--all", "--check"]);
+    shell::run(&mut command, "run `cargo fmt --all` and commit the result")
+}
+
+/// Clippy over every target of every crate, warnings refused.
+pub(crate) fn clippy(context: &Context, _: &[String]) -> Result<(), Failure> {
+    let mut command = shell::cargo(&context.workspace.root);
+    command.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+    shell::run(&mut command, "follow clippy's advice; allow a lint only with a reason beside it")
+}
+
+/// All tests but those in docs; extra arguments go to the runner.
+///
+/// The random suites read their sizes from `NORI_SEEDS` and `NORI_STEPS`; unset, they run the
+/// sizes meant for this step.
+pub(crate) fn test(context: &Context, args: &[String]) -> Result<(), Failure> {
+    let mut command = shell::cargo(&context.workspace.root);
+    if shell::is_installed("cargo-nextest", &["nextest", "--version"]) {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "slow"]);
+    } else {
+        command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+    }
+    command.args(args);
+    counted(context, &mut command, "a failing random test prints the command that repeats it")
+}
+
+/// The examples in doc comments.
+pub(crate) fn doctest(context: &Context, _: &[String]) -> Result<(), Failure> {
+    let mut command = shell::cargo(&context.workspace.root);
+    command.args(["test", "--workspace", "--doc", "--quiet"]);
+    counted(context, &mut command, "an example in a doc comment is out of date: mend it")
+}
+
+/// Runs a test command, adds its tests to the tally, and refuses a run without any.
+fn counted(context: &Context, command: &mut Command, remedy: &str) -> Result<(), Failure> {
+    let shown = shell::shown(command);
+    let ran = shell::run_and_keep(command)?;
+    let tally = Tally::of(&ran.lines);
+    context.tally.borrow_mut().add(tally);
+    if !ran.ok {
+        return Err(Failure::new(format!("`{shown}`: {tally}"), remedy));
+    }
+    if tally.is_empty() {
+        return Err(Failure::new(
+            format!("`{shown}` ran no test"),
+            "the summary line was not understood, or every test is filtered out",
+        ));
+    }
+    println!("{tally}");
+    Ok(())
+}
+
+/// Runs each library's `examples/alone.rs`: the crate must be of use by itself.
+pub(crate) fn alone(context: &Context, _: &[String]) -> Result<(), Failure> {
+    for library in context.workspace.libraries() {
+        println!("-- {}", library.name);
+        let mut command = shell::cargo(&context.workspace.root);
+        // The test profile, so that what `test` has built is used again.
+        command.args(["run", "--quiet", "--profile", "test", "-p", &library.name]);
+        command.args(["--example", "alone"]);
+        shell::run(
+            &mut command,
+            "examples/alone.rs must do something real with only the crate's own dependencies",
+        )?;
+    }
+    Ok(())
+}
+
+/// `cargo deny`, without the network; skipped where it is not installed.
+pub(crate) fn deny(context: &Context, _: &[String]) -> Result<(), Failure> {
+    if !shell::is_installed("cargo-deny", &["--version"]) {
+        println!("skipped: cargo-deny is not installed (cargo install cargo-deny --locked)");
+        return Ok(());
+    }
+    // Every platform's crates are looked at, also those that this machine never compiles.
+    let mut command = shell::cargo(&context.workspace.root);
+    command.args(["fetch", "--quiet", "--locked"]);
+    shell::run(&mut command, "commit Cargo.lock as cargo wants it, or look at the network")?;
+    let mut command = shell::cargo(&context.workspace.root);
+    command.args(["deny", "--offline", "check", "bans", "licenses", "sources"]);
+    shell::run(&mut command, "see deny.toml: each entry there says why it is there")
+}
