@@ -5,10 +5,12 @@
 mod clock;
 mod fs;
 mod mem_fs;
+mod os_fs;
 mod rng;
 pub mod sync;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use fs::{File, FileLock, FileSystem, FsError, FsResult, OpenMode};
 pub use mem_fs::{Cut, Hook, MemFs};
+pub use os_fs::OsFs;
 pub use rng::Rng;

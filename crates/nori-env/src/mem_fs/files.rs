@@ -1,7 +1,8 @@
 //! Open files and held locks of a [`MemFs`].
 
+use super::names::{failed, told};
 use super::tree::{Change, FileNode, Ino};
-use super::{FILE_BYTES_MAX, MemFs, State, failed, told};
+use super::{FILE_BYTES_MAX, MemFs, State};
 use crate::sync::MutexGuard;
 use crate::{File, FileLock, FsResult, OpenMode};
 use std::io;

@@ -1,9 +1,10 @@
 //! Verbs for tests: they look at a simulated disk or change it behind everyone's back. None of
 //! them counts as an operation, and what they change is on disk at once.
 
+use super::MemFs;
 use super::content::Content;
+use super::names::components;
 use super::tree::{DirNode, Entries, FileNode, Ino, ROOT};
-use super::{MemFs, components};
 use std::path::{Path, PathBuf};
 
 impl MemFs {
