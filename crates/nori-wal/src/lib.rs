@@ -2,7 +2,12 @@
 
 mod error;
 mod log;
+mod plant;
+mod poison;
 mod position;
+mod replay;
+mod segment;
+mod wal;
 
 pub use error::{Error, Result};
 pub use log::{
@@ -10,3 +15,5 @@ pub use log::{
     RECORD_HEADER_BYTES, Tail, frame, scan,
 };
 pub use position::Position;
+pub use replay::{Lost, RecoveryMode, Replayed, TornTail, has_records, replay};
+pub use wal::{Appended, SegmentFile, SegmentPin, Wal, WalOptions};

@@ -28,6 +28,7 @@
 //! from a damaged one.
 
 use crate::error::Result;
+use crate::plant::{Plant, planted};
 use crate::position::Position;
 use nori_types::{Checksum, Corruption, FormatTooNew, checksum};
 use std::path::Path;
@@ -216,7 +217,8 @@ impl RecordHeader {
         if !known || durable > Position::new(number, at) || u64::from(length) > RECORD_BYTES_MAX {
             return None;
         }
-        if header_checksum(salt, bytes, at) != u32_at(bytes, 0) {
+        let good = header_checksum(salt, bytes, at) == u32_at(bytes, 0);
+        if !good && !planted(Plant::ChecksumNotVerified) {
             return None;
         }
         let length = usize::try_from(length).ok()?;

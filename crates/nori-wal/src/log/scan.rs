@@ -8,6 +8,7 @@
 //!    by a few comparisons before a checksum is computed.
 
 use super::format::{LOG_HEADER_BYTES, LogHeader, RECORD_HEADER_BYTES, RecordHeader};
+use crate::plant::{Plant, planted};
 use crate::position::Position;
 use nori_types::checksum;
 
@@ -141,7 +142,8 @@ impl<'a> LogReader<'a> {
         let start = at.checked_add(RECORD)?;
         let end = start.checked_add(header.length)?;
         let payload = self.bytes.get(start..end)?;
-        let good = checksum(self.salt, payload) == header.payload_checksum;
+        let good = checksum(self.salt, payload) == header.payload_checksum
+            || planted(Plant::ChecksumNotVerified);
         let durable = header.durable;
         good.then_some(LogRecord { start: at as u64, end: end as u64, payload, durable })
     }
@@ -190,6 +192,9 @@ impl<'a> Candidates<'a> {
             let bytes = self.bytes.get(self.at..)?.first_chunk::<RECORD>()?;
             let at = self.at;
             self.at += 1;
+            if planted(Plant::ResyncAtBlocksOnly) && !at.is_multiple_of(4096) {
+                continue;
+            }
             let header = RecordHeader::decode(bytes, number, salt, at as u64);
             if let Some(header) = header {
                 return Some((at, header));

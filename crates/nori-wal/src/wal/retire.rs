@@ -1,0 +1,116 @@
+//! Files that are no longer, or not yet, part of the log.
+//!
+//! 1. Nothing here can lose a record: only names below the floor, spare names and temporary
+//!    names are touched. So a failure is reported and may be retried; it does not poison.
+//! 2. A spare's old name may come back after a power cut. It lies below the floor, where no one
+//!    looks.
+
+use super::appender::write_zeros;
+use super::segments::{Spare, abandon, create_spare};
+use super::{Segment, Wal, segment_path};
+use crate::error::{Error, Result};
+use nori_env::{FsError, FsResult};
+use nori_types::{FileName, FileNumber};
+
+impl Wal {
+    /// Gives up the segments below `floor` that no pin holds; returns their numbers. The caller
+    /// has made durable that replay starts at `floor` or above. Files are kept as spares or
+    /// deleted.
+    ///
+    /// # Errors
+    /// `Io` after trying all; the segments that could not be given up stay live.
+    pub fn retire(&self, floor: u64) -> Result<Vec<u64>> {
+        let _files = self.housekeeping.lock();
+        let due: Vec<Segment> = {
+            let mut shared = self.shared.lock();
+            let floor = floor.min(self.pins.lowest().unwrap_or(floor));
+            // The newest takes the records, whatever the floor says.
+            let older = shared.segments.len().saturating_sub(1);
+            let count = shared.segments[..older].iter().take_while(|s| s.number < floor).count();
+            shared.segments.drain(..count).collect()
+        };
+        let (mut retired, mut failed, mut kept) = (Vec::new(), None, Vec::new());
+        for segment in due {
+            match self.retire_one(&segment) {
+                Ok(()) => retired.push(segment.number),
+                Err(error) => {
+                    failed = failed.or(Some(error));
+                    kept.push(segment);
+                }
+            }
+        }
+        self.shared.lock().segments.splice(0..0, kept);
+        failed.map_or(Ok(retired), |e| Err(e.into()))
+    }
+
+    fn retire_one(&self, segment: &Segment) -> FsResult<()> {
+        let from = segment_path(&self.dir, segment.number);
+        let room = segment.file.len().unwrap_or(u64::MAX);
+        let wanted = self.shared.lock().spares.len() < self.options.spares_max;
+        if wanted && room <= self.options.spare_bytes_max && self.poison.cause().is_none() {
+            let path = self.dir.join(FileName::Spare(FileNumber(segment.number)).to_string());
+            if self.fs.rename(&from, &path).is_ok() {
+                let file = segment.file.clone();
+                self.shared.lock().spares.push(Spare { path, file, room, recycled: true });
+                return Ok(());
+            }
+        }
+        gone(self.fs.remove(&from))
+    }
+
+    /// Writes a spare file of `bytes` zeros if none waits, so that the next segment need not pay
+    /// for growing. For a background step; true if a file was made.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`: nothing was changed. `Poisoned`.
+    pub fn prepare_spare(&self, bytes: u64) -> Result<bool> {
+        let Some(_files) = self.housekeeping.try_lock() else { return Ok(false) };
+        self.poison.check()?;
+        if self.options.spares_max == 0 || !self.shared.lock().spares.is_empty() {
+            return Ok(false);
+        }
+        let mut spare = create_spare(&*self.fs, &self.dir).map_err(Error::growing)?;
+        let written = write_zeros(&*spare.file, 0, bytes).and_then(|()| spare.file.sync_data());
+        written.map_err(|e| abandon(&*self.fs, &spare, e))?;
+        spare.room = bytes;
+        self.shared.lock().spares.push(spare);
+        Ok(true)
+    }
+
+    /// Removes the segments, spares and temporary files that earlier processes left in the
+    /// directory; returns how many. Only when a durable manifest names this log's first segment
+    /// as the floor. Files of other names are left alone.
+    ///
+    /// # Errors
+    /// `Io` after trying all.
+    pub fn sweep(&self) -> Result<usize> {
+        let _files = self.housekeeping.lock();
+        let _no_segment_is_being_made = self.appender.lock();
+        let own: Vec<_> = {
+            let shared = self.shared.lock();
+            let live = shared.segments.iter().map(|s| segment_path(&self.dir, s.number));
+            live.chain(shared.spares.iter().map(|s| s.path.clone())).collect()
+        };
+        let (mut swept, mut failed) = (0, None::<FsError>);
+        for name in self.fs.list(&self.dir)? {
+            let path = self.dir.join(&name);
+            let known = matches!(
+                FileName::parse(&name),
+                Some(FileName::Segment(_) | FileName::Spare(_) | FileName::Temporary(_))
+            );
+            if !known || own.contains(&path) {
+                continue;
+            }
+            match gone(self.fs.remove(&path)) {
+                Ok(()) => swept += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(swept), |e| Err(e.into()))
+    }
+}
+
+/// A file that is not there needs no removing.
+fn gone(removed: FsResult<()>) -> FsResult<()> {
+    removed.or_else(|e| if e.is_not_found() { Ok(()) } else { Err(e) })
+}
