@@ -108,3 +108,6 @@ impl fmt::Debug for MemtableIter {
         f.debug_struct("MemtableIter").field("at", &at).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

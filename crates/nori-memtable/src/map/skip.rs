@@ -1,9 +1,10 @@
 //! The production map: crossbeam's lock-free skip list (after Pugh, and Fraser's lists with
 //! marked pointers).
 //!
-//! crossbeam guards its nodes with epochs, because they may be removed under a reader. Here none
-//! ever is (invariant 1 of [`Map`]), so the walks do without: no pin and no reference count per
-//! step.
+//! crossbeam guards its nodes with epochs and reference counts, because they may be removed under
+//! a reader. Here none ever is (invariant 1 of [`Map`]), so readers pin nothing and write
+//! nothing: those of one hot key do not pass its cache line around, and an iterator may change
+//! threads.
 
 #![allow(unsafe_code)] // Epoch guards that guard nothing, since nothing is removed.
 

@@ -1,0 +1,45 @@
+//! nori-memtable by itself: a counter of words with history. Four threads write, one walks.
+
+use bytes::Bytes;
+use nori_env::sync::atomic::{AtomicU64, Ordering};
+use nori_env::sync::{Arc, thread};
+use nori_memtable::Memtable;
+use nori_types::{InternalIterator, Lookup, SeqNo, ValueKind};
+
+const TEXT: &str = "the fig the plum the old fig tree and the young plum tree";
+
+fn main() {
+    let table = Arc::new(Memtable::new());
+    let sequence = Arc::new(AtomicU64::new(0));
+    let writers: Vec<_> = (0..4)
+        .map(|part| {
+            let (table, sequence) = (Arc::clone(&table), Arc::clone(&sequence));
+            thread::spawn(move || {
+                let Some(group) = table.enter() else { return };
+                for (place, word) in TEXT.split(' ').enumerate().skip(part).step_by(4) {
+                    let seq = SeqNo::new(sequence.fetch_add(1, Ordering::Relaxed) + 1);
+                    let entry = Bytes::from(format!("{word}stands at {place}"));
+                    group.insert(entry, word.len(), seq, ValueKind::Value);
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        if writer.join().is_err() {
+            eprintln!("a writer died");
+        }
+    }
+
+    table.seal();
+    table.wait_quiescent();
+    println!("{} versions, {} bytes, all there: {table:?}", table.len(), table.bytes());
+    let mut iter = table.iter();
+    let Ok(()) = iter.seek_first();
+    while iter.is_valid() {
+        println!("{:?}  {}", iter.key(), iter.value().escape_ascii());
+        let Ok(()) = iter.next();
+    }
+    if let Lookup::Found(value, seq) = table.get(b"fig", SeqNo::MAX) {
+        println!("the newest fig {} (as of {seq})", value.escape_ascii());
+    }
+}
