@@ -1,0 +1,264 @@
+//! Walks a block's entries both ways.
+//!
+//! Forward, each entry's key is made from the one before. Backward there is none before, so the
+//! entries from the nearest restart point on are decoded once into a window, and each step back
+//! undoes what decoding did to the key: each entry is decoded once, whichever way.
+//!
+//! 1. When valid: `at..next` is the entry, `key`, `mark`, `kind` and `value` are its parts.
+//! 2. The window, when not empty, ends with the entry at `at`, and holds every entry from a
+//!    restart point up to it.
+//! 3. The undo bytes of a window are no more than the key bytes of its entries, however much the
+//!    keys share.
+
+use super::{Block, RawEntry, decode, decode_restart};
+use crate::error::Bad;
+use crate::format::{Mark, order};
+use bytes::Bytes;
+use nori_types::{InternalKey, ValueKind};
+use std::cmp::Ordering;
+use std::ops::Range;
+
+/// A position in a block.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    block: Block,
+    is_valid: bool,
+    at: usize,
+    next: usize,
+    key: Vec<u8>,
+    mark: Mark,
+    kind: ValueKind,
+    value: Range<usize>,
+    window: Vec<Step>,
+    undo: Vec<u8>,
+}
+
+/// An entry of the window, and how to come back from its key to the one before: keep `shared`
+/// bytes and append those of `undo` from `undo_at` on.
+#[derive(Clone, Debug)]
+struct Step {
+    at: usize,
+    mark: Mark,
+    value: Range<usize>,
+    shared: usize,
+    undo_at: usize,
+}
+
+impl Cursor {
+    /// Not positioned.
+    pub(crate) fn new(block: Block) -> Cursor {
+        Cursor {
+            block,
+            is_valid: false,
+            at: 0,
+            next: 0,
+            key: Vec::new(),
+            mark: Mark::BEHIND,
+            kind: ValueKind::Tombstone,
+            value: 0..0,
+            window: Vec::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    /// Moves to another block, not positioned there; keeps the memory.
+    pub(crate) fn reset(&mut self, block: Block) {
+        self.block = block;
+        self.invalidate();
+    }
+
+    /// The block it walks.
+    pub(crate) fn block(&self) -> &Block {
+        &self.block
+    }
+
+    pub(crate) fn is_valid(&self) -> bool {
+        self.is_valid
+    }
+
+    pub(crate) fn key(&self) -> InternalKey<'_> {
+        InternalKey::new(&self.key, self.mark.seq(), self.kind)
+    }
+
+    pub(crate) fn user_key(&self) -> &[u8] {
+        &self.key
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    pub(crate) fn value(&self) -> &[u8] {
+        self.block.entries().get(self.value.clone()).unwrap_or_default()
+    }
+
+    /// The value: shared with the block if it is a good part of it, copied if it is small (a
+    /// kept small value must not keep a whole block in memory).
+    pub(crate) fn value_bytes(&self) -> Bytes {
+        share_or_copy(&self.block, self.value.clone())
+    }
+
+    pub(crate) fn seek_first(&mut self) -> Result<(), Bad> {
+        self.enter(0)?;
+        self.step()
+    }
+
+    pub(crate) fn seek_last(&mut self) -> Result<(), Bad> {
+        self.invalidate();
+        self.fill_window(self.block.entries().len())?;
+        self.take_window_end()
+    }
+
+    /// To the first entry at or behind `target`; not positioned if there is none.
+    pub(crate) fn seek(&mut self, target: (&[u8], Mark)) -> Result<(), Bad> {
+        let restart = self.block.restart_before(target)?;
+        self.enter(restart)?;
+        loop {
+            self.step()?;
+            if !self.is_valid || order((&self.key, self.mark), target) != Ordering::Less {
+                return Ok(());
+            }
+        }
+    }
+
+    /// To the last entry at or before `target`; not positioned if there is none.
+    pub(crate) fn seek_for_prev(&mut self, target: (&[u8], Mark)) -> Result<(), Bad> {
+        self.seek(target)?;
+        if !self.is_valid {
+            return self.seek_last();
+        }
+        if order((&self.key, self.mark), target) == Ordering::Greater {
+            return self.prev();
+        }
+        Ok(())
+    }
+
+    /// One entry forward; not positioned behind the last.
+    pub(crate) fn next(&mut self) -> Result<(), Bad> {
+        self.window.clear();
+        self.step()
+    }
+
+    /// One entry back; not positioned before the first.
+    pub(crate) fn prev(&mut self) -> Result<(), Bad> {
+        let at = self.at;
+        if let Some(step) = self.window.pop() {
+            self.key.truncate(step.shared);
+            self.key.extend_from_slice(self.undo.get(step.undo_at..).unwrap_or_default());
+            self.undo.truncate(step.undo_at);
+        }
+        if at == 0 {
+            self.invalidate();
+            return Ok(());
+        }
+        if self.window.is_empty() {
+            self.fill_window(at)?;
+        }
+        self.take_window_end()
+    }
+
+    fn invalidate(&mut self) {
+        self.is_valid = false;
+        self.window.clear();
+    }
+
+    /// Stands before the entry at a restart point.
+    fn enter(&mut self, restart: usize) -> Result<(), Bad> {
+        self.invalidate();
+        self.key.clear();
+        self.next = restart;
+        decode_restart(self.block.entries(), restart).map(|_| ())
+    }
+
+    /// Decodes the entry at `next`, whose predecessor's key is in `key`.
+    #[inline]
+    fn step(&mut self) -> Result<(), Bad> {
+        self.is_valid = false;
+        let entries = &self.block.content[..self.block.restarts_at];
+        if self.next >= entries.len() {
+            return Ok(());
+        }
+        let entry = decode(entries, self.next)?;
+        if entry.shared > self.key.len() {
+            return Err(Bad::Damaged("shared key bytes of an entry"));
+        }
+        self.key.truncate(entry.shared);
+        self.key.extend_from_slice(&entries[entry.rest.clone()]);
+        self.at = self.next;
+        self.accept(entry.mark, entry.value)
+    }
+
+    fn accept(&mut self, mark: Mark, value: Range<usize>) -> Result<(), Bad> {
+        self.mark = mark;
+        self.kind = mark.kind()?;
+        if self.kind == ValueKind::Tombstone && !value.is_empty() {
+            return Err(Bad::Damaged("tombstone with a value"));
+        }
+        self.next = value.end;
+        self.value = value;
+        self.is_valid = true;
+        Ok(())
+    }
+
+    /// Decodes the entries from the restart point before `end` up to `end`; the key becomes that
+    /// of the last of them.
+    fn fill_window(&mut self, end: usize) -> Result<(), Bad> {
+        self.invalidate();
+        self.undo.clear();
+        self.key.clear();
+        let mut at = self.restart_below(end);
+        let entries = &self.block.content[..self.block.restarts_at];
+        while at < end {
+            let RawEntry { shared, rest, mark, value } = decode(entries, at)?;
+            let Some(replaced) = self.key.get(shared..) else {
+                return Err(Bad::Damaged("shared key bytes of an entry"));
+            };
+            let undo_at = self.undo.len();
+            self.undo.extend_from_slice(replaced);
+            self.key.truncate(shared);
+            self.key.extend_from_slice(&entries[rest]);
+            let next = value.end;
+            self.window.push(Step { at, mark, value, shared, undo_at });
+            at = next;
+        }
+        // A restart point in the middle of an entry would lead past it.
+        if at == end {
+            return Ok(());
+        }
+        self.window.clear();
+        Err(Bad::Damaged("restart points of a block"))
+    }
+
+    /// The last restart point below an offset.
+    fn restart_below(&self, end: usize) -> usize {
+        let (mut low, mut high) = (0, self.block.restart_count());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.block.restart(middle) < end {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        self.block.restart(low.saturating_sub(1))
+    }
+
+    /// Stands on the last entry of the window, whose key is in `key`.
+    fn take_window_end(&mut self) -> Result<(), Bad> {
+        self.is_valid = false;
+        let Some(step) = self.window.last() else { return Ok(()) };
+        let (at, mark, value) = (step.at, step.mark, step.value.clone());
+        self.at = at;
+        self.accept(mark, value)
+    }
+}
+
+/// A value as bytes of its own.
+pub(crate) fn share_or_copy(block: &Block, value: Range<usize>) -> Bytes {
+    const SHARED_PART: usize = 4;
+    let content = block.content();
+    if value.len() >= content.len() / SHARED_PART && value.end <= content.len() {
+        return content.slice(value);
+    }
+    Bytes::copy_from_slice(content.get(value).unwrap_or_default())
+}

@@ -1,0 +1,131 @@
+//! What a table says of itself: names and values, sorted by name. Readers pass over names they
+//! do not know; a name they must know comes with an incompatible feature bit.
+
+use crate::error::Bad;
+use bytes::Bytes;
+use nori_types::{Reader, SeqNo, put_varint};
+use std::collections::BTreeMap;
+
+/// The only order of user keys there is.
+const BYTEWISE: &[u8] = b"bytewise";
+
+/// Facts about a table, from its properties block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Properties {
+    /// Entries, tombstones included.
+    pub entries: u64,
+    /// Tombstones.
+    pub tombstones: u64,
+    /// Distinct user keys.
+    pub keys: u64,
+    /// Data blocks.
+    pub data_blocks: u64,
+    /// Key bytes before compression.
+    pub raw_key_bytes: u64,
+    /// Value bytes before compression.
+    pub raw_value_bytes: u64,
+    /// The lowest sequence number.
+    pub seq_min: SeqNo,
+    /// The highest sequence number.
+    pub seq_max: SeqNo,
+    /// The first user key.
+    pub smallest: Bytes,
+    /// The last user key.
+    pub largest: Bytes,
+    /// When the table was written, in milliseconds since 1970; 0 if the writer did not say.
+    pub created_unix_ms: u64,
+}
+
+impl Properties {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let number = |value: u64| {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            out
+        };
+        let fields = BTreeMap::from([
+            ("comparator", BYTEWISE.to_vec()),
+            ("created_unix_ms", number(self.created_unix_ms)),
+            ("data_blocks", number(self.data_blocks)),
+            ("entries", number(self.entries)),
+            ("keys", number(self.keys)),
+            ("largest", self.largest.to_vec()),
+            ("raw_key_bytes", number(self.raw_key_bytes)),
+            ("raw_value_bytes", number(self.raw_value_bytes)),
+            ("seq_max", number(self.seq_max.get())),
+            ("seq_min", number(self.seq_min.get())),
+            ("smallest", self.smallest.to_vec()),
+            ("tombstones", number(self.tombstones)),
+        ]);
+        let mut out = Vec::new();
+        for (name, value) in &fields {
+            put_varint(&mut out, name.len() as u64);
+            out.extend_from_slice(name.as_bytes());
+            put_varint(&mut out, value.len() as u64);
+            out.extend_from_slice(value);
+        }
+        out
+    }
+
+    pub(crate) fn decode(content: &[u8]) -> Result<Properties, Bad> {
+        let mut properties = Properties::default();
+        let mut reader = Reader::new(content);
+        let mut last: &[u8] = b"";
+        let mut has_comparator = false;
+        while !reader.is_empty() {
+            let name = reader.length_prefixed()?;
+            let value = reader.length_prefixed()?;
+            if name <= last {
+                return Err(Bad::Damaged("order of the properties"));
+            }
+            last = name;
+            if name == b"comparator" {
+                has_comparator = value == BYTEWISE;
+                continue;
+            }
+            properties.set(name, value)?;
+        }
+        if !has_comparator {
+            return Err(Bad::Damaged("comparator of the table"));
+        }
+        Ok(properties)
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8]) -> Result<(), Bad> {
+        let field = match name {
+            b"smallest" => {
+                self.smallest = Bytes::copy_from_slice(value);
+                return Ok(());
+            }
+            b"largest" => {
+                self.largest = Bytes::copy_from_slice(value);
+                return Ok(());
+            }
+            b"seq_min" => {
+                self.seq_min = SeqNo::new(number(value)?);
+                return Ok(());
+            }
+            b"seq_max" => {
+                self.seq_max = SeqNo::new(number(value)?);
+                return Ok(());
+            }
+            b"entries" => &mut self.entries,
+            b"tombstones" => &mut self.tombstones,
+            b"keys" => &mut self.keys,
+            b"data_blocks" => &mut self.data_blocks,
+            b"raw_key_bytes" => &mut self.raw_key_bytes,
+            b"raw_value_bytes" => &mut self.raw_value_bytes,
+            b"created_unix_ms" => &mut self.created_unix_ms,
+            _ => return Ok(()),
+        };
+        *field = number(value)?;
+        Ok(())
+    }
+}
+
+fn number(value: &[u8]) -> Result<u64, Bad> {
+    let mut reader = Reader::new(value);
+    let number = reader.varint()?;
+    if reader.is_empty() { Ok(number) } else { Err(Bad::Damaged("number in the properties")) }
+}

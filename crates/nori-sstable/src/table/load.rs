@@ -1,0 +1,107 @@
+//! Reads a table's frame: footer, properties, index, filter.
+//!
+//! 1. No length is believed before it fits the file and its bytes have the right checksum.
+//! 2. What is read at once is at most what the file holds behind its data blocks.
+
+use crate::compress::content;
+use crate::error::Result;
+use crate::format::{FOOTER_BYTES, Footer, Handle, TRAILER_BYTES, salt};
+use crate::index::Index;
+use crate::properties::Properties;
+use bytes::Bytes;
+use nori_bloom::Filter;
+use nori_env::File;
+use nori_types::{Checksum, Corruption, FormatTooNew};
+use std::path::Path;
+
+/// A table's frame, in memory.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) footer: Footer,
+    pub(crate) properties: Properties,
+    pub(crate) index: Index,
+    pub(crate) filter: Filter,
+}
+
+impl Parts {
+    pub(crate) fn read(file: &dyn File) -> Result<Parts> {
+        let path = file.path();
+        let footer = read_footer(file)?;
+        let start = footer.data_end();
+        let end = footer.file_bytes - FOOTER_BYTES as u64;
+        let tail = read_range(file, start, end - start)?;
+        let block = |handle: Handle| {
+            let from = (handle.offset - start) as usize;
+            let to = from + handle.bytes as usize + TRAILER_BYTES;
+            open_block(path, footer.id, handle, tail.slice(from..to))
+        };
+        let properties = Properties::decode(&block(footer.properties)?)
+            .map_err(|bad| bad.at(path, footer.properties.offset))?;
+        let index = Index::parse(block(footer.index)?, start)
+            .map_err(|bad| bad.at(path, footer.index.offset))?;
+        let filter = match footer.filter {
+            Some(handle) => parse_filter(path, handle.offset, &block(handle)?)?,
+            None => Filter::none(),
+        };
+        if index.len() as u64 != properties.data_blocks {
+            let (found, what) = (properties.data_blocks, "data blocks in the properties");
+            let offset = footer.properties.offset;
+            return Err(Corruption::new(path, offset, what, index.len(), found).into());
+        }
+        Ok(Parts { footer, properties, index, filter })
+    }
+
+    /// Bytes that stay in memory while the table is open.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        (self.index.bytes() + self.filter.bytes()) as u64
+    }
+}
+
+fn read_footer(file: &dyn File) -> Result<Footer> {
+    let (path, len) = (file.path(), file.len()?);
+    let Some(offset) = len.checked_sub(FOOTER_BYTES as u64) else {
+        let expected = format!("at least {FOOTER_BYTES} bytes");
+        return Err(Corruption::new(path, 0, "length of the table", expected, len).into());
+    };
+    let mut footer = [0; FOOTER_BYTES];
+    file.read_exact_at(&mut footer, offset)?;
+    Footer::decode(&footer, len).map_err(|bad| bad.at(path, offset))
+}
+
+fn parse_filter(path: &Path, offset: u64, content: &[u8]) -> Result<Filter> {
+    Filter::parse(content).map_err(|error| match error {
+        nori_bloom::Error::TooNew { found, supported } => {
+            let (what, path) = ("filter format version".to_string(), path.to_path_buf());
+            FormatTooNew { path, what, found: found.into(), supported: supported.into() }.into()
+        }
+        nori_bloom::Error::Invalid { what, expected, found } => {
+            Corruption::new(path, offset, what, expected, found).into()
+        }
+    })
+}
+
+/// Reads a range that lies inside the file.
+pub(crate) fn read_range(file: &dyn File, offset: u64, bytes: u64) -> Result<Bytes> {
+    let mut buffer = vec![0; bytes as usize];
+    file.read_exact_at(&mut buffer, offset)?;
+    Ok(Bytes::from(buffer))
+}
+
+/// Reads the content of a block whose handle lies inside the file.
+pub(crate) fn read_block(file: &dyn File, id: u64, handle: Handle) -> Result<Bytes> {
+    let raw = read_range(file, handle.offset, handle.bytes + TRAILER_BYTES as u64)?;
+    open_block(file.path(), id, handle, raw)
+}
+
+/// The content of a block, from payload and trailer.
+pub(crate) fn open_block(path: &Path, id: u64, handle: Handle, raw: Bytes) -> Result<Bytes> {
+    let damaged = || Corruption::new(path, handle.offset, "block", "a trailer", "fewer bytes");
+    let (covered, sum) = raw.split_last_chunk::<4>().ok_or_else(damaged)?;
+    let (&tag, payload) = covered.split_last().ok_or_else(damaged)?;
+    let expected = u32::from_le_bytes(*sum);
+    let found = Checksum::new(salt(id, handle.offset)).update(covered).finish();
+    if expected != found {
+        return Err(Corruption::checksum(path, handle.offset, "block", expected, found).into());
+    }
+    content(raw.slice(..payload.len()), tag).map_err(|bad| bad.at(path, handle.offset))
+}
