@@ -41,4 +41,12 @@ impl<'a> Input<'a> {
         self.bytes = rest;
         piece
     }
+
+    /// Up to 65,535 bytes behind their length.
+    pub(crate) fn long_piece(&mut self) -> &'a [u8] {
+        let len = usize::from(self.u16()).min(self.bytes.len());
+        let (piece, rest) = self.bytes.split_at(len);
+        self.bytes = rest;
+        piece
+    }
 }

@@ -13,7 +13,9 @@
 mod bloom_parse;
 mod input;
 mod key_order;
+mod table;
 mod wal_records;
+mod wal_recovery;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +32,9 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "bloom_parse", run: bloom_parse::run, seeds: bloom_parse::seeds },
     Target { name: "key_order", run: key_order::run, seeds: key_order::seeds },
+    Target { name: "table", run: table::run, seeds: table::seeds },
     Target { name: "wal_records", run: wal_records::run, seeds: wal_records::seeds },
+    Target { name: "wal_recovery", run: wal_recovery::run, seeds: wal_recovery::seeds },
 ];
 
 /// Runs the target called `name`; for the binaries of libFuzzer.
