@@ -18,6 +18,8 @@ pub(crate) enum Plant {
     IgnoreV,
     /// A dropped keyspace's entries go although a reader is older.
     PurgeUnderSnapshot,
+    /// Tables are cut between versions of one key.
+    KeySplitByCut,
 }
 
 /// The rule broken in one object, if any.

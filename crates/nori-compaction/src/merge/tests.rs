@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::testing::Walk;
 use nori_env::Rng;
 use nori_testkit::{Entry, Injected, KeyGen, VecIter, collect, entries, run_seeds};
 
@@ -68,35 +69,6 @@ fn an_error_in_any_source_is_no_end_and_a_seek_may_follow() {
     }
 }
 
-/// Where the naive twin's cursor stands; `None`: not positioned.
-type At = Option<usize>;
-
-/// One random move on both; the twin's position after it.
-fn random_move(
-    rng: &mut Rng,
-    keys: &mut KeyGen,
-    iter: &mut impl InternalIterator<Error = Injected>,
-    all: &[Entry],
-    at: At,
-) -> (Result<(), Injected>, At) {
-    let key = keys.near(rng);
-    let seq = if rng.chance(30) { SeqNo::MAX } else { SeqNo::new(rng.below(120)) };
-    let kind = *rng.pick(&[ValueKind::Tombstone, ValueKind::Value]);
-    let target = InternalKey::new(&key, seq, kind);
-    let moves = if at.is_some() { 20 } else { 4 };
-    match rng.below(moves) {
-        0 => (iter.seek_first(), Some(0)),
-        1 => (iter.seek_last(), all.len().checked_sub(1)),
-        2 => (iter.seek(target), Some(all.partition_point(|e| e.internal_key() < target))),
-        3 => {
-            let behind = all.partition_point(|e| e.internal_key() <= target);
-            (iter.seek_for_prev(target), behind.checked_sub(1))
-        }
-        n if n % 2 == 0 => (iter.next(), at.map(|at| at + 1)),
-        _ => (iter.prev(), at.and_then(|at| at.checked_sub(1))),
-    }
-}
-
 fn random_sources(rng: &mut Rng, keys: &mut KeyGen) -> Vec<Vec<Entry>> {
     let mut sources: Vec<Vec<Entry>> = Vec::new();
     for i in 0..rng.below(7) {
@@ -122,15 +94,10 @@ fn random_programs_move_as_in_one_sorted_list() {
         let mut keys = KeyGen::new(rng, 24);
         let sources = random_sources(rng, &mut keys);
         let all = merged(&sources);
-        let mut iter = merge(&sources);
-        assert_eq!(collect(&mut iter).unwrap(), all);
-        let mut at = None;
+        assert_eq!(collect(&mut merge(&sources)).unwrap(), all);
+        let mut walk = Walk::new(merge(&sources), &all);
         for _ in 0..300 {
-            let (result, expected) = random_move(rng, &mut keys, &mut iter, &all, at);
-            assert_eq!(result, Ok(()));
-            at = expected.filter(|at| *at < all.len());
-            let here = iter.is_valid().then(|| Entry::at(&iter));
-            assert_eq!(here.as_ref(), at.map(|at| &all[at]));
+            walk.random_move(rng, &mut keys).unwrap();
         }
     });
 }
@@ -147,18 +114,11 @@ fn random_programs_with_failing_moves_fail_or_are_right() {
             let numbers: Vec<u64> = (0..5).map(|_| 1 + rng.below(150)).collect();
             numbers.into_iter().fold(VecIter::new(list.clone()), VecIter::fail_move)
         };
-        let mut iter = MergeIter::new(sources.iter().map(&mut failing).collect());
-        let mut at = None;
+        let iter = MergeIter::new(sources.iter().map(&mut failing).collect());
+        let mut walk = Walk::new(iter, &all);
         for _ in 0..200 {
-            let (result, expected) = random_move(rng, &mut keys, &mut iter, &all, at);
-            at = expected.filter(|at| *at < all.len() && result.is_ok());
-            if result.is_ok() {
-                passed += 1
-            } else {
-                failed += 1
-            }
-            let here = iter.is_valid().then(|| Entry::at(&iter));
-            assert_eq!(here.as_ref(), at.map(|at| &all[at]), "{result:?}");
+            let outcome = walk.random_move(rng, &mut keys);
+            *(if outcome.is_ok() { &mut passed } else { &mut failed }) += 1;
         }
     });
     println!("{failed} moves failed, {passed} passed");

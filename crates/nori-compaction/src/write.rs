@@ -1,0 +1,239 @@
+//! Sorted entries become table files.
+//!
+//! One thread runs a job. The durable order is: a table is written, its file synced, then the
+//! next; at the end the directory is synced, and only then are the tables reported. Whoever
+//! installs them writes the manifest after that.
+//!
+//! 1. A table is never cut between two versions of one user key.
+//! 2. A file whose write or sync failed is given up, never tried again: after a failed sync
+//!    nothing is known of its bytes.
+//! 3. A job that does not finish, whatever the reason, removes what it made. That is only tidy:
+//!    a crash leaves files too, and the next open sweeps them.
+
+use crate::plant::{Plant, Planted};
+use crate::{Error, Result, Retain, Verdict};
+use bytes::Bytes;
+use nori_env::sync::Arc;
+use nori_env::sync::atomic::{AtomicBool, Ordering};
+use nori_env::{File, FileSystem, OpenMode};
+use nori_sstable::{TableBuilder, TableOptions};
+use nori_types::{
+    FileName, FileNumber, InternalIterator, InternalKey, SeqNo, TableMeta, ValueKind,
+};
+use std::path::{Path, PathBuf};
+
+/// How many bytes of entries are read between two looks at the flag that cancels.
+const PULSE_BYTES: u64 = 256 << 10;
+
+/// What an entry counts for besides its key and value, so that a job over empty entries looks
+/// up too.
+const ENTRY_BYTES: u64 = 8;
+
+/// Where a job's tables go.
+#[derive(Clone, Copy)]
+pub struct Destination<'a> {
+    /// The file system.
+    pub fs: &'a dyn FileSystem,
+    /// The directory of the tables.
+    pub dir: &'a Path,
+    /// Gives a number that was never given before.
+    pub new_number: &'a dyn Fn() -> FileNumber,
+    /// How tables are built.
+    pub table: &'a TableOptions,
+    /// A table is ended at the first new user key once it has this many bytes.
+    pub table_bytes: u64,
+    /// Keys at which a table is ended too, ascending; empty for none.
+    pub guards: &'a [Bytes],
+    /// Set by another thread to end the job with [`Error::Cancelled`].
+    pub cancelled: Option<&'a AtomicBool>,
+    /// Told, every 256 KiB or so, how many bytes of entries were read since it was last told.
+    /// May wait, to slow the job down.
+    pub progress: Option<&'a dyn Fn(u64)>,
+}
+
+impl<'a> Destination<'a> {
+    /// Tables of `table_bytes` in `dir`, without guards, not to be cancelled.
+    pub fn new(
+        fs: &'a dyn FileSystem,
+        dir: &'a Path,
+        new_number: &'a dyn Fn() -> FileNumber,
+        table: &'a TableOptions,
+        table_bytes: u64,
+    ) -> Destination<'a> {
+        let (guards, cancelled, progress) = (&[][..], None, None);
+        Destination { fs, dir, new_number, table, table_bytes, guards, cancelled, progress }
+    }
+
+    fn path(&self, number: FileNumber) -> PathBuf {
+        self.dir.join(FileName::Table(number).to_string())
+    }
+
+    fn pulse(&self, bytes: u64) -> Result<()> {
+        // Relaxed: the flag carries no data.
+        if self.cancelled.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Err(Error::Cancelled);
+        }
+        if let Some(progress) = self.progress {
+            progress(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// What a job made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The tables, by key. Durable, their names too. Empty when nothing survived.
+    pub tables: Vec<TableMeta>,
+    /// What it took.
+    pub stats: Stats,
+}
+
+/// Counts of one job, all exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Key and value bytes of the entries read.
+    pub bytes_read: u64,
+    /// Lengths of the files written.
+    pub bytes_written: u64,
+    /// Entries read.
+    pub entries_in: u64,
+    /// Entries written.
+    pub entries_out: u64,
+    /// Entries read and not written, tombstones among them.
+    pub entries_dropped: u64,
+    /// Tombstones read and not written.
+    pub tombstones_dropped: u64,
+}
+
+/// Writes the entries of `source` that `retain` keeps, from its first to its last, as tables
+/// side by side.
+///
+/// Errors: reading the source, writing, syncing, [`Error::Cancelled`]. Then no table is left.
+pub fn write_tables<I, F>(
+    source: &mut I,
+    mut retain: Retain<F>,
+    to: &Destination<'_>,
+) -> Result<Output>
+where
+    I: InternalIterator,
+    Error: From<I::Error>,
+    F: Fn(&[u8]) -> Option<SeqNo>,
+{
+    let mut writer = Writer::new(to);
+    writer.planted = retain.planted;
+    let mut stats = Stats::default();
+    let mut since_pulse = 0;
+    to.pulse(0)?;
+    source.seek_first()?;
+    while source.is_valid() {
+        let (key, value) = (source.key(), source.value());
+        let entry_bytes = (key.user_key.len() + value.len()) as u64;
+        stats.entries_in += 1;
+        stats.bytes_read += entry_bytes;
+        match retain.verdict(key) {
+            Verdict::Keep(seq) => writer.add(InternalKey { seq, ..key }, value)?,
+            Verdict::Shadowed | Verdict::Spent | Verdict::Purged => {
+                stats.entries_dropped += 1;
+                stats.tombstones_dropped += u64::from(key.kind == ValueKind::Tombstone);
+            }
+        }
+        source.next()?;
+        since_pulse += entry_bytes + ENTRY_BYTES;
+        if since_pulse >= PULSE_BYTES {
+            to.pulse(since_pulse)?;
+            since_pulse = 0;
+        }
+    }
+    let tables = writer.finish()?;
+    stats.entries_out = stats.entries_in - stats.entries_dropped;
+    stats.bytes_written = tables.iter().map(|t| t.bytes).sum();
+    Ok(Output { tables, stats })
+}
+
+/// The tables of one job. Dropped unfinished, it removes them.
+struct Writer<'a> {
+    to: &'a Destination<'a>,
+    open: Option<(Arc<dyn File>, TableBuilder)>,
+    /// How many guards lie at or before the last key.
+    guards_passed: usize,
+    tables: Vec<TableMeta>,
+    /// Every file made, finished or not.
+    made: Vec<FileNumber>,
+    planted: Planted,
+}
+
+impl<'a> Writer<'a> {
+    fn new(to: &'a Destination<'a>) -> Writer<'a> {
+        let (tables, made, planted) = (Vec::new(), Vec::new(), Planted::default());
+        Writer { to, open: None, guards_passed: 0, tables, made, planted }
+    }
+
+    fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> Result<()> {
+        let passes_guard = self.pass_guards(key.user_key);
+        if let Some((_, table)) = &self.open
+            && (passes_guard || table.estimated_bytes() >= self.to.table_bytes)
+            && (table.last_user_key() != Some(key.user_key)
+                || self.planted.has(Plant::KeySplitByCut))
+        {
+            self.cut()?;
+        }
+        let (_, table) = match &mut self.open {
+            Some(open) => open,
+            None => self.open.insert(Self::create(self.to, &mut self.made)?),
+        };
+        Ok(table.add(key, value)?)
+    }
+
+    /// Whether a guard lies between the last key and this one, or at it.
+    fn pass_guards(&mut self, user_key: &[u8]) -> bool {
+        let ahead = self.to.guards.get(self.guards_passed..).unwrap_or_default();
+        let passed = ahead.iter().take_while(|guard| &guard[..] <= user_key).count();
+        self.guards_passed += passed;
+        passed > 0
+    }
+
+    fn create(
+        to: &Destination<'_>,
+        made: &mut Vec<FileNumber>,
+    ) -> Result<(Arc<dyn File>, TableBuilder)> {
+        let number = (to.new_number)();
+        let file = to.fs.open(&to.path(number), OpenMode::CreateNew)?;
+        made.push(number);
+        let id = to.fs.random();
+        let table = TableBuilder::new(Arc::clone(&file), number, id, *to.table);
+        Ok((file, table))
+    }
+
+    /// Ends the open table.
+    fn cut(&mut self) -> Result<()> {
+        if let Some((file, table)) = self.open.take() {
+            let meta = table.finish()?;
+            file.sync_data()?;
+            self.tables.push(meta);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<TableMeta>> {
+        self.cut()?;
+        if !self.made.is_empty() {
+            self.to.fs.sync_dir(self.to.dir)?;
+        }
+        self.made.clear();
+        Ok(std::mem::take(&mut self.tables))
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        self.open = None;
+        for number in self.made.drain(..) {
+            // What cannot be removed now is swept at the next open.
+            self.to.fs.remove(&self.to.path(number)).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::RunIter;
+use crate::testing::{DIR, World, whole_run};
+use nori_env::{Cut, Rng};
+use nori_testkit::{Entry, KeyGen, VecIter, collect, entries, run_seeds};
+use std::cell::Cell;
+use std::panic::catch_unwind;
+
+fn keep_all() -> Retain<impl Fn(&[u8]) -> Option<SeqNo>> {
+    Retain::new(vec![], false, |_| None)
+}
+
+/// A job over random entries with its settings.
+struct Job {
+    entries: Vec<Entry>,
+    guards: Vec<Bytes>,
+    table_bytes: u64,
+}
+
+impl Job {
+    fn random(rng: &mut Rng) -> Job {
+        // Few keys: many versions of each.
+        let mut keys = KeyGen::new(rng, 12);
+        let count = rng.below(120) as usize;
+        let entries = entries(rng, &mut keys, 1, count);
+        let mut guards: Vec<Bytes> = (0..rng.below(4)).map(|_| keys.near(rng).into()).collect();
+        guards.sort();
+        Job { entries, guards, table_bytes: 100 + rng.below(800) }
+    }
+
+    fn run(&self, world: &World, plant: Option<Plant>) -> Result<Output> {
+        let (options, number) = (World::options(), || world.new_number());
+        let dir = Path::new(DIR);
+        let to = Destination::new(&*world.fs, dir, &number, &options, self.table_bytes);
+        let to = Destination { guards: &self.guards, ..to };
+        let mut retain = keep_all();
+        retain.planted = Planted::one(plant);
+        write_tables(&mut VecIter::new(self.entries.clone()), retain, &to)
+    }
+}
+
+/// What every finished job owes: all entries, tables in order, no key and no guard cut through,
+/// counts that are exact.
+fn check(job: &Job, world: &World, output: &Output) {
+    let mut iter = RunIter::new(whole_run(&output.tables), Arc::clone(&world.tables));
+    assert_eq!(collect(&mut iter).unwrap(), job.entries);
+    for pair in output.tables.windows(2) {
+        assert!(pair[0].largest < pair[1].smallest, "versions of one key in two tables");
+    }
+    for table in &output.tables {
+        let is_inside = |guard: &&Bytes| table.smallest < **guard && **guard <= table.largest;
+        assert_eq!(job.guards.iter().find(is_inside), None, "a guard inside a table");
+        let path = format!("{DIR}/{}", FileName::Table(table.number));
+        assert_eq!(world.fs.read_file(path).map(|f| f.len() as u64), Some(table.bytes));
+    }
+    let count = job.entries.len() as u64;
+    let raw = job.entries.iter().map(|e| (e.key.len() + e.value.len()) as u64).sum();
+    let expected = Stats {
+        bytes_read: raw,
+        bytes_written: world.fs.total_bytes(),
+        entries_in: count,
+        entries_out: count,
+        ..Stats::default()
+    };
+    assert_eq!(output.stats, expected);
+    assert_eq!(output.tables.iter().map(|t| t.raw_bytes).sum::<u64>(), raw);
+    assert_eq!(output.tables.iter().map(|t| t.entries).sum::<u64>(), count);
+    assert_eq!(world.files().len(), output.tables.len());
+}
+
+#[test]
+fn tables_are_cut_between_keys_and_at_guards() {
+    let mut tables = 0;
+    run_seeds("-p nori-compaction tables_are_cut", 300, |seed| {
+        let (job, world) = (Job::random(&mut Rng::new(seed)), World::new(seed));
+        let output = job.run(&world, None).unwrap();
+        check(&job, &world, &output);
+        tables += output.tables.len();
+    });
+    println!("{tables} tables");
+}
+
+#[test]
+fn a_key_split_by_a_cut_is_noticed() {
+    let caught = (1..300).find(|seed| {
+        let (job, world) = (Job::random(&mut Rng::new(*seed)), World::new(*seed));
+        let output = job.run(&world, Some(Plant::KeySplitByCut)).unwrap();
+        catch_unwind(std::panic::AssertUnwindSafe(|| check(&job, &world, &output))).is_err()
+    });
+    println!("caught after {caught:?} jobs");
+    assert!(caught.is_some());
+}
+
+#[test]
+fn nothing_to_write_makes_no_file() {
+    let world = World::new(1);
+    let job = Job { entries: vec![], guards: vec![], table_bytes: 100 };
+    let before = world.fs.operations();
+    assert_eq!(job.run(&world, None).unwrap(), Output::default());
+    assert_eq!(world.fs.operations(), before);
+}
+
+#[test]
+fn what_is_reported_outlives_every_crash() {
+    run_seeds("-p nori-compaction what_is_reported_outlives", 20, |seed| {
+        let (job, world) = (Job::random(&mut Rng::new(seed)), World::new(seed));
+        let output = job.run(&world, None).unwrap();
+        for cut in Cut::ALL {
+            let image = world.fs.crash(cut, seed);
+            for table in &output.tables {
+                let path = format!("{DIR}/{}", FileName::Table(table.number));
+                let (now, then) = (world.fs.read_file(&path), image.read_file(&path));
+                assert!(now == then, "{path} after {cut:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_unreadable_source_leaves_nothing() {
+    let mut jobs = (1..).map(|seed| Job::random(&mut Rng::new(seed)));
+    let job = jobs.find(|job| job.entries.len() > 60).unwrap();
+    for damaged in 0..job.entries.len() {
+        let world = World::new(5);
+        let (options, number) = (World::options(), || world.new_number());
+        let to = Destination::new(&*world.fs, Path::new(DIR), &number, &options, 100);
+        let mut source = VecIter::new(job.entries.clone()).damage(damaged);
+        let outcome = write_tables(&mut source, keep_all(), &to);
+        assert!(matches!(outcome, Err(Error::Io(_))));
+        assert_eq!(world.files(), [""; 0], "entry {damaged} damaged");
+    }
+}
+
+#[test]
+fn a_cancelled_job_stops_soon_and_leaves_nothing() {
+    let big: Vec<Entry> =
+        (0..100u32).map(|n| Entry::put(n.to_be_bytes(), 1, vec![7; 50_000])).collect();
+    let everything = big.iter().map(|e| (e.value.len() + e.key.len()) as u64).sum::<u64>();
+    for cancel_at in 0..6 {
+        let world = World::new(1);
+        let (options, number) = (World::options(), || world.new_number());
+        let (flag, pulses, seen) = (AtomicBool::new(false), Cell::new(0), Cell::new(0));
+        let progress = |bytes: u64| {
+            flag.store(pulses.get() == cancel_at, Ordering::Relaxed);
+            pulses.set(pulses.get() + 1);
+            seen.set(seen.get() + bytes);
+        };
+        let to = Destination::new(&*world.fs, Path::new(DIR), &number, &options, 200_000);
+        let to = Destination { cancelled: Some(&flag), progress: Some(&progress), ..to };
+        let outcome = write_tables(&mut VecIter::new(big.clone()), keep_all(), &to);
+        assert!(matches!(outcome, Err(Error::Cancelled)));
+        assert_eq!(pulses.get(), cancel_at + 1);
+        assert!(seen.get() < everything / 2);
+        assert_eq!(world.files(), [""; 0]);
+    }
+}
