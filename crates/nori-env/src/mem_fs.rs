@@ -21,7 +21,7 @@ mod crash;
 mod files;
 mod names;
 mod test_verbs;
-#[cfg(test)]
+#[cfg(all(test, not(any(nori_loom, nori_shuttle))))]
 mod tests;
 mod tree;
 

@@ -1,89 +1,109 @@
-//! Threads and what they share. The only place that names std's, loom's or shuttle's primitives.
+//! Threads and what they share: the only place that names std's, loom's or shuttle's primitives.
 //!
-//! A panic in one thread does not poison a lock for the others: `lock` has no error. The engine
-//! keeps its own poison flag for failed writes.
+//! | build | primitives | channels |
+//! | --- | --- | --- |
+//! | plain | std | crossbeam-channel |
+//! | `--cfg nori_loom` | loom, which tries every order of a small model | lock and condvar of loom |
+//! | `--cfg nori_shuttle` | shuttle, which tries random schedules of a big one | the same of shuttle |
+//!
+//! All three offer the same names, so that code written against them is what gets checked. Under
+//! the checkers they work only inside a model (`sync::loom::model`, `sync::shuttle::check_random`;
+//! both crates are re-exported in those builds).
+//!
+//! 1. A panic in one thread does not poison a lock for the others: `lock` has no error. The
+//!    engine keeps its own poison flag for failed writes.
+//! 2. Time does not pass under the checkers: a wait with a limit ends by a notification or, after
+//!    the others were given a turn, as timed out. Sleeping is yielding.
+//! 3. [`Arc`] is std's in every build, since loom's cannot hold a `dyn Trait`. Its count is no
+//!    scheduling point then; a model about who drops last uses [`TrackedArc`].
+//!
+//! Not offered because loom lacks it: `thread::scope`, `get_mut` of atomics. A rendezvous channel
+//! (`bounded(0)`) holds one message under the checkers. loom runs at most four threads beside the
+//! model's own.
 
+#[cfg(all(nori_loom, nori_shuttle))]
+compile_error!("choose one of --cfg nori_loom and --cfg nori_shuttle");
+
+mod locks;
+#[cfg(any(test, nori_loom, nori_shuttle))]
+#[cfg_attr(not(any(nori_loom, nori_shuttle)), allow(unreachable_pub))]
+mod model_channel;
+#[cfg(not(nori_loom))]
+mod plain_cell;
+
+#[cfg(nori_loom)]
+use ::loom::{hint as backend_hint, sync as backend, thread as backend_thread};
+#[cfg(nori_shuttle)]
+use ::shuttle::{hint as backend_hint, sync as backend, thread as backend_thread};
+#[cfg(not(any(nori_loom, nori_shuttle)))]
+use std::{hint as backend_hint, sync as backend, thread as backend_thread};
+
+pub use backend::{RwLockReadGuard, RwLockWriteGuard};
+pub use locks::{Condvar, Mutex, MutexGuard, RwLock};
 pub use std::sync::Arc;
-pub use std::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+/// An `Arc` whose count the checker watches: loom's under loom, std's elsewhere. Sized values
+/// only.
+#[cfg(nori_loom)]
+pub use ::loom::sync::Arc as TrackedArc;
+#[cfg(not(nori_loom))]
+pub use std::sync::Arc as TrackedArc;
+
+#[cfg(nori_loom)]
+pub use ::loom;
+#[cfg(nori_shuttle)]
+pub use ::shuttle;
 
 /// Atomics.
 pub mod atomic {
-    pub use std::sync::atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    pub use super::backend::atomic::{
+        AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+        Ordering, fence,
     };
+}
+
+/// Cells that a checker can watch.
+pub mod cell {
+    #[cfg(not(nori_loom))]
+    pub use super::plain_cell::UnsafeCell;
+    #[cfg(nori_loom)]
+    pub use ::loom::cell::UnsafeCell;
+}
+
+/// Hints.
+pub mod hint {
+    /// Tells the processor, or the checker, that this thread waits for another.
+    pub fn spin_loop() {
+        super::backend_hint::spin_loop();
+    }
 }
 
 /// Threads.
 pub mod thread {
-    pub use std::thread::{Builder, JoinHandle, sleep, spawn, yield_now};
+    pub use super::backend_thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
+    #[cfg(not(nori_loom))]
+    pub use super::backend_thread::{park_timeout, sleep};
+
+    /// Gives the other threads a turn.
+    #[cfg(nori_loom)]
+    pub fn sleep(_time: std::time::Duration) {
+        yield_now();
+    }
+
+    /// Gives the other threads a turn, and times out.
+    #[cfg(nori_loom)]
+    pub fn park_timeout(_time: std::time::Duration) {
+        yield_now();
+    }
 }
 
-/// Channels (crossbeam-channel).
+/// Channels.
 pub mod channel {
+    #[cfg(any(nori_loom, nori_shuttle))]
+    pub use super::model_channel::{Receiver, Sender, bounded, unbounded};
+    #[cfg(not(any(nori_loom, nori_shuttle)))]
+    pub use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
     pub use crossbeam_channel::{
-        Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded, unbounded,
+        RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError,
     };
-}
-
-use std::time::Duration;
-
-/// A lock.
-#[derive(Debug, Default)]
-pub struct Mutex<T>(std::sync::Mutex<T>);
-
-impl<T> Mutex<T> {
-    /// A free lock around a value.
-    pub fn new(value: T) -> Mutex<T> {
-        Mutex(std::sync::Mutex::new(value))
-    }
-
-    /// Waits for the lock.
-    pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
-    /// The lock, if it is free.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(std::sync::TryLockError::Poisoned(e)) => Some(e.into_inner()),
-            Err(std::sync::TryLockError::WouldBlock) => None,
-        }
-    }
-}
-
-/// Waiting for a condition under a [`Mutex`].
-#[derive(Debug, Default)]
-pub struct Condvar(std::sync::Condvar);
-
-impl Condvar {
-    /// Nobody waits yet.
-    pub fn new() -> Condvar {
-        Condvar(std::sync::Condvar::new())
-    }
-
-    /// Waits for a notification; wakes spuriously at times.
-    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(guard).unwrap_or_else(|e| e.into_inner())
-    }
-
-    /// As `wait`, at most for `limit`; true if it ran out.
-    pub fn wait_timeout<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        limit: Duration,
-    ) -> (MutexGuard<'a, T>, bool) {
-        let (guard, result) = self.0.wait_timeout(guard, limit).unwrap_or_else(|e| e.into_inner());
-        (guard, result.timed_out())
-    }
-
-    /// Wakes one.
-    pub fn notify_one(&self) {
-        self.0.notify_one();
-    }
-
-    /// Wakes all.
-    pub fn notify_all(&self) {
-        self.0.notify_all();
-    }
 }
