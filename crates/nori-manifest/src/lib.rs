@@ -24,9 +24,13 @@
 mod apply;
 mod catalog;
 mod check;
+mod codec;
+mod current;
 mod edit;
 mod error;
+mod format;
 mod guards;
+mod log;
 mod obsolete;
 mod published;
 mod reclaim;
@@ -42,10 +46,14 @@ pub use catalog::{
 pub use edit::{Measure, VersionEdit};
 pub use error::{Error, Result};
 pub use guards::Guards;
+pub use log::{Loaded, Manifest, ManifestOptions};
 pub use obsolete::{Obsolete, TableFile};
-pub use published::{Loaded, Published};
+pub use published::{Current, Published};
 pub use reclaim::{Deferred, Reaper};
 pub use run::{Run, TableRef};
 pub use slot::{Slot, SlotId};
 pub use snapshots::{SnapshotGuard, Snapshots};
 pub use version::Version;
+
+/// Places in the write-ahead log, as edits record them.
+pub use nori_wal::Position;

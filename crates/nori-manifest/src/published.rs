@@ -21,10 +21,10 @@ pub struct Published<T> {
 
 /// What [`Published::load`] gives: dereferences to the `Arc` that was current.
 #[cfg(not(nori_loom))]
-pub type Loaded<T> = arc_swap::Guard<Arc<T>>;
+pub type Current<T> = arc_swap::Guard<Arc<T>>;
 /// What [`Published::load`] gives: dereferences to the `Arc` that was current.
 #[cfg(nori_loom)]
-pub type Loaded<T> = stand_in::Guard<T>;
+pub type Current<T> = stand_in::Guard<T>;
 
 impl<T> Published<T> {
     /// With a first value.
@@ -33,7 +33,7 @@ impl<T> Published<T> {
     }
 
     /// The current value, for a short time: never waits, and counts no reference as a rule.
-    pub fn load(&self) -> Loaded<T> {
+    pub fn load(&self) -> Current<T> {
         self.current.load()
     }
 
