@@ -13,13 +13,9 @@ use crate::workspace::{Workspace, files_below};
 const REMEDY: &str = "mend the page named above; code in the book comes from a compiled example \
                       between `// ANCHOR: name` and `// ANCHOR_END: name`";
 
-/// The step.
+/// The step: the book's text, then rustdoc, then the book's pages.
 pub(crate) fn step(context: &Context, _: &[String]) -> Result<(), Failure> {
     let workspace = &context.workspace;
-    let mut command = shell::cargo(&workspace.root);
-    command.args(["doc", "--no-deps", "--workspace", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
-    shell::run(&mut command, "a link or a code block in a doc comment is wrong: see above")?;
-
     let book = workspace.root.join("docs");
     let pages = files_below(&book.join("src"), ".md");
     let mut findings = unlisted(workspace, &book, &pages);
@@ -32,6 +28,10 @@ pub(crate) fn step(context: &Context, _: &[String]) -> Result<(), Failure> {
     }
     Failure::of_findings(&findings, REMEDY)?;
     println!("{} pages of the book", pages.len());
+
+    let mut command = shell::cargo(&workspace.root);
+    command.args(["doc", "--no-deps", "--workspace", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
+    shell::run(&mut command, "a link or a code block in a doc comment is wrong: see above")?;
 
     if !shell::is_installed("mdbook", &["--version"]) {
         println!("skipped: mdbook is not installed (cargo install mdbook --locked)");
