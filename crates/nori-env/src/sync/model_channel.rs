@@ -212,7 +212,8 @@ mod tests {
                 tx.send(1).unwrap();
                 tx.try_send(2).unwrap();
                 assert_eq!(tx.try_send(3), Err(TrySendError::Full(3)));
-                assert_eq!((tx.len(), rx.len(), rx.is_empty()), (2, 2, false));
+                assert_eq!((tx.len(), rx.len()), (2, 2));
+                assert_eq!((tx.is_empty(), rx.is_empty()), (false, false));
                 assert_eq!((rx.recv(), rx.try_recv()), (Ok(1), Ok(2)));
                 assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
                 let limit = Duration::from_millis(1);
