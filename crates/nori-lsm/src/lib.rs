@@ -1,1 +1,66 @@
-//! An embedded, ordered, durable key-value store with adaptive compaction.
+//! An embedded, ordered, durable key-value store: an LSM-tree whose key space is cut into slots
+//! that are merged each for itself.
+//!
+//! ```
+//! # fn main() -> nori_lsm::Result<()> {
+//! # let dir = nori_lsm::example_dir("front");
+//! use nori_lsm::{Lsm, WriteBatch};
+//!
+//! let store = Lsm::open(&dir)?;
+//! store.put("user:1", "Ada")?; // Durable when it returns.
+//!
+//! let mut batch = WriteBatch::new();
+//! batch.put("user:2", "Grace").delete("user:1");
+//! store.write(batch)?; // All or nothing.
+//!
+//! let snapshot = store.snapshot();
+//! store.put("user:2", "Barbara")?;
+//! assert_eq!(snapshot.get("user:2")?.as_deref(), Some(&b"Grace"[..]));
+//!
+//! let names: nori_lsm::Result<Vec<_>> = store.prefix("user:").collect();
+//! assert_eq!(names?.len(), 1);
+//! store.close()?;
+//! # Lsm::destroy(&dir)
+//! # }
+//! ```
+//!
+//! What is promised: an acknowledged write of a `Synced` store survives a power cut; after any
+//! crash the store holds a prefix of what was written, whole batches only; a read never returns
+//! something old, deleted or torn, and damaged bytes are an error, never an answer.
+
+mod batch;
+mod config;
+mod cursor;
+mod error;
+mod events;
+mod health;
+mod iter;
+mod keyspace;
+mod lsm;
+mod metrics;
+mod snapshot;
+mod source;
+mod storage;
+mod store;
+mod super_version;
+mod view;
+mod walk;
+
+pub use batch::WriteBatch;
+pub use config::{Background, Compression, Config, Durability, RecoveryMode};
+pub use cursor::Cursor;
+pub use error::{Error, ErrorKind, Result};
+pub use events::{EventStream, VizEvent};
+pub use health::Health;
+pub use iter::Iter;
+pub use keyspace::Keyspace;
+pub use lsm::Lsm;
+pub use metrics::{
+    CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, RecoveryReport, SlotInfo,
+    VerifyReport,
+};
+pub use snapshot::{KeyspaceView, Snapshot};
+pub use storage::{MemStorage, Storage, StorageSnapshot};
+
+#[doc(hidden)]
+pub use store::example_dir;

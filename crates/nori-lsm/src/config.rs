@@ -1,0 +1,202 @@
+//! How a store is set up. Every option may change between opens.
+
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use nori_env::sync::Arc;
+use nori_env::{Clock, FileSystem, OsFs, SystemClock};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How data blocks are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Compression {
+    /// As they are.
+    None,
+    /// LZ4: fast, moderate.
+    #[default]
+    Lz4,
+}
+
+/// When an acknowledged write is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Durability {
+    /// When the write returns: it survives a power cut.
+    #[default]
+    Synced,
+    /// Handed to the operating system when the write returns: it survives a crash of the process,
+    /// but not a power cut. `sync`, `flush` and `close` make it durable.
+    Buffered,
+    /// As `Buffered`, with a sync in the background at least this often. For a whole store only.
+    Interval(Duration),
+}
+
+/// What opening does about a write-ahead log whose end cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecoveryMode {
+    /// An unreadable tail that nothing promised to be durable is what a power cut leaves; it is
+    /// cut. Damage before a durable promise is an error.
+    #[default]
+    CutTornTail,
+    /// Any unreadable tail is an error.
+    Strict,
+    /// Damage is skipped, and what was lost is reported.
+    Salvage,
+}
+
+/// Who does flushes and merges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Background {
+    /// One thread for flushes and this many (at least one) for everything else.
+    Threads(usize),
+    /// Nobody by itself: `step`, `flush`, `compact`, `wait_idle`, and writers that would wait.
+    /// For simulations and tests, where a seed must explain everything.
+    Manual,
+}
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
+        /// Options of a store: `Config::default()` and a builder method for each.
+        ///
+        /// ```
+        /// let config = nori_lsm::Config::default().memtable_bytes(8 << 20).max_sealed(3);
+        /// assert!(config.validate().is_ok());
+        /// ```
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Config {
+            $($(#[$doc])* pub(crate) $name: $type,)*
+            #[serde(skip, default = "default_file_system")]
+            pub(crate) file_system: Arc<dyn FileSystem>,
+            #[serde(skip, default = "default_clock")]
+            pub(crate) clock: Arc<dyn Clock>,
+        }
+
+        impl Default for Config {
+            fn default() -> Config {
+                Config {
+                    $($name: $default,)*
+                    file_system: default_file_system(),
+                    clock: default_clock(),
+                }
+            }
+        }
+
+        impl Config {
+            $($(#[$doc])* #[must_use]
+            pub fn $name(mut self, $name: $type) -> Config {
+                self.$name = $name;
+                self
+            })*
+        }
+    };
+}
+
+options! {
+    /// Bytes in memory before a memtable is sealed and written to a table. Default 64 MiB. Turn
+    /// it up for fewer, larger flushes; down to save memory.
+    memtable_bytes: usize = 64 << 20;
+    /// Sealed memtables that may wait for their flush before writers wait, at least 1. Default 2.
+    max_sealed: usize = 2;
+    /// Target size of a data block before compression, in bytes. Default 4096. Larger blocks
+    /// compress better and cost more per point read.
+    block_bytes: usize = 4096;
+    /// Size at which a merge starts its next table, in bytes. Default 64 MiB.
+    table_bytes: u64 = 64 << 20;
+    /// Memory for cached blocks, and the indexes and filters of open tables, in bytes. Default
+    /// 256 MiB; 0: no blocks are cached.
+    block_cache_bytes: u64 = 256 << 20;
+    /// Table files kept open at once. Default 1024. Turn it down where the process may open few.
+    max_open_files: usize = 1024;
+    /// Bits of bloom filter per key. Default 10, at which at most one lookup in a hundred reads a
+    /// table in vain; 0: no filters.
+    bloom_bits_per_key: f64 = 10.0;
+    /// How new tables are compressed. Default LZ4.
+    compression: Compression = Compression::Lz4;
+    /// Sorted runs a slot may have before it is merged, 1 to 16. Default 12. Fewer: faster reads,
+    /// more bytes rewritten.
+    k_global: usize = 12;
+    /// When a write is durable. Default: when it returns.
+    durability: Durability = Durability::Synced;
+    /// What opening does about an unreadable end of the log. Default: cut it if nothing promised it.
+    wal_recovery: RecoveryMode = RecoveryMode::CutTornTail;
+    /// Who does the background work. Default: one thread for flushes, one for the rest.
+    background: Background = Background::Threads(1);
+    /// How long a writer waits for background work before it gets `Stalled`. Default 10 s.
+    stall_timeout: Duration = Duration::from_secs(10);
+    /// Free disk space below which writes get `DiskFull` while flushes go on, in bytes. Default
+    /// `None`: room for all memtables and a manifest.
+    disk_reserve_bytes: Option<u64> = None;
+    /// Whether to make a store where there is none. Default true.
+    create_if_missing: bool = true;
+    /// Whether an existing store is an error. Default false.
+    error_if_exists: bool = false;
+    /// Keys at which the keyspace "default" of a new store is cut into slots. Default none.
+    initial_guards: Vec<Vec<u8>> = Vec::new();
+}
+
+fn default_file_system() -> Arc<dyn FileSystem> {
+    Arc::new(OsFs::default())
+}
+
+fn default_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::default())
+}
+
+impl Config {
+    /// Where files live. Default: the operating system's.
+    #[must_use]
+    pub fn file_system(mut self, file_system: Arc<dyn FileSystem>) -> Config {
+        self.file_system = file_system;
+        self
+    }
+
+    /// What time it is. Default: the machine's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Config {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks the options against their limits.
+    ///
+    /// # Errors
+    /// `InvalidArgument` with one sentence for each broken rule.
+    pub fn validate(&self) -> Result<()> {
+        let longest = self.initial_guards.iter().map(Vec::len).max().unwrap_or(0);
+        let interval_ok = !matches!(self.durability, Durability::Interval(d) if d.is_zero());
+        let rules = [
+            (self.memtable_bytes >= 4096, "memtable_bytes must be at least 4096."),
+            (self.memtable_bytes <= 1 << 36, "memtable_bytes must be at most 64 GiB."),
+            ((1..=64).contains(&self.max_sealed), "max_sealed must be 1 to 64."),
+            ((64..=16 << 20).contains(&self.block_bytes), "block_bytes must be 64 to 16 MiB."),
+            (self.table_bytes >= 1024, "table_bytes must be at least 1024."),
+            (self.max_open_files >= 1, "max_open_files must be at least 1."),
+            (
+                (0.0..=100.0).contains(&self.bloom_bits_per_key),
+                "bloom_bits_per_key must be 0 to 100.",
+            ),
+            ((1..=16).contains(&self.k_global), "k_global must be 1 to 16."),
+            (interval_ok, "a durability interval must be longer than zero."),
+            (
+                !matches!(self.background, Background::Threads(0) | Background::Threads(65..)),
+                "background must be 1 to 64 threads, or Manual.",
+            ),
+            (longest <= nori_types::KEY_BYTES_MAX, "an initial guard is longer than a key may be."),
+        ];
+        let broken: Vec<&str> = rules.iter().filter(|r| !r.0).map(|r| r.1).collect();
+        if broken.is_empty() { Ok(()) } else { Err(Error::invalid(broken.join(" "))) }
+    }
+
+    /// The free space that writes leave for flushes.
+    pub(crate) fn reserve_bytes(&self) -> u64 {
+        let memtables = (self.max_sealed as u64 + 1).saturating_mul(self.memtable_bytes as u64);
+        self.disk_reserve_bytes.unwrap_or(memtables.saturating_add(1 << 20))
+    }
+
+    pub(crate) fn guards(&self) -> Vec<Bytes> {
+        self.initial_guards.iter().map(|g| Bytes::copy_from_slice(g)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! What a store tells of itself while it works.
+//!
+//! Events are made only while somebody listens. A listener that falls behind loses events and is
+//! told how many; it never slows the store down.
+
+use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use nori_env::sync::channel::{Receiver, Sender, TrySendError, bounded};
+use nori_env::sync::{Arc, Mutex};
+use serde::{Deserialize, Serialize};
+
+/// Events that may wait for one listener.
+const WAITING_MAX: usize = 4096;
+
+/// Something that happened in a store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum VizEvent {
+    /// The log was synced on request.
+    WalSynced {
+        /// The segment and offset up to which it is durable.
+        segment: u64,
+        /// The offset in the segment.
+        offset: u64,
+    },
+    /// A memtable was sealed and another took its place.
+    MemtableRotated {
+        /// Bytes it holds.
+        bytes: u64,
+        /// Entries it holds.
+        entries: u64,
+    },
+    /// A memtable became tables.
+    Flush {
+        /// Its tables' numbers.
+        tables: Vec<u64>,
+        /// Entries of the memtable.
+        entries: u64,
+        /// Bytes of the tables.
+        bytes_written: u64,
+        /// Microseconds it took.
+        elapsed_us: u64,
+    },
+    /// Runs of a slot became one.
+    Compaction {
+        /// The slot.
+        slot: u64,
+        /// Tables read.
+        inputs: Vec<u64>,
+        /// Tables written.
+        outputs: Vec<u64>,
+        /// Bytes read.
+        bytes_read: u64,
+        /// Bytes written.
+        bytes_written: u64,
+        /// Entries that no reader could see any more.
+        entries_dropped: u64,
+        /// Tombstones among them.
+        tombstones_dropped: u64,
+        /// Runs before.
+        runs_before: u64,
+        /// Runs after.
+        runs_after: u64,
+        /// Microseconds it took.
+        elapsed_us: u64,
+        /// Whether somebody asked for it.
+        forced: bool,
+    },
+    /// A slot was cut in two or more.
+    SlotSplit {
+        /// How many guards were added.
+        guards: u64,
+    },
+    /// A snapshot was taken.
+    SnapshotCreated {
+        /// Its sequence number.
+        sequence: u64,
+    },
+    /// A snapshot's last handle was dropped.
+    SnapshotReleased {
+        /// Its sequence number.
+        sequence: u64,
+    },
+    /// A table became part of the store.
+    TableCreated {
+        /// Its number.
+        table: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// A table's file was removed.
+    TableDeleted {
+        /// Its number.
+        table: u64,
+    },
+    /// A segment of the log was removed, or kept to be used again.
+    WalSegmentDeleted {
+        /// Its number.
+        segment: u64,
+    },
+    /// Damaged bytes were met.
+    Corruption {
+        /// What was said of them.
+        error: String,
+    },
+    /// Background work failed; it is tried again where that can help.
+    BackgroundError {
+        /// What failed, and why.
+        error: String,
+    },
+}
+
+#[derive(Debug)]
+struct Listener {
+    sender: Sender<VizEvent>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The listeners of a store.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    heard: AtomicBool,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+impl Events {
+    /// Tells the listeners, if there are any.
+    pub(crate) fn emit(&self, event: impl FnOnce() -> VizEvent) {
+        if !self.heard.load(Ordering::Relaxed) {
+            return;
+        }
+        let event = event();
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|listener| match listener.sender.try_send(event.clone()) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                listener.dropped.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        });
+        self.heard.store(!listeners.is_empty(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn listen(&self) -> EventStream {
+        let (sender, receiver) = bounded(WAITING_MAX);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut listeners = self.listeners.lock();
+        listeners.push(Listener { sender, dropped: Arc::clone(&dropped) });
+        self.heard.store(true, Ordering::Relaxed);
+        EventStream { receiver, dropped }
+    }
+
+    /// Ends all streams once they have been read.
+    pub(crate) fn end(&self) {
+        self.listeners.lock().clear();
+        self.heard.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The events of a store from the moment the stream was made. As an iterator it waits for the
+/// next event and ends when the store is closed. It does not keep the store open.
+#[derive(Debug)]
+pub struct EventStream {
+    receiver: Receiver<VizEvent>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl EventStream {
+    /// The next event, if one waits.
+    pub fn try_next(&mut self) -> Option<VizEvent> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// How many events were lost because this stream was not read in time.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Iterator for EventStream {
+    type Item = VizEvent;
+
+    fn next(&mut self) -> Option<VizEvent> {
+        self.receiver.recv().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn released(sequence: u64) -> VizEvent {
+        VizEvent::SnapshotReleased { sequence }
+    }
+
+    #[test]
+    fn a_slow_listener_loses_events_and_knows_how_many() {
+        let events = Events::default();
+        events.emit(|| panic!("nobody listens"));
+        let mut stream = events.listen();
+        (0..WAITING_MAX as u64 + 5).for_each(|n| events.emit(|| released(n)));
+        assert_eq!(stream.dropped(), 5);
+        assert_eq!(stream.try_next(), Some(released(0)));
+        events.end();
+        assert_eq!(stream.count(), WAITING_MAX - 1);
+    }
+
+    #[test]
+    fn a_dropped_stream_is_forgotten() {
+        let events = Events::default();
+        drop(events.listen());
+        events.emit(|| released(1));
+        events.emit(|| panic!("nobody listens any more"));
+    }
+}

@@ -1,0 +1,28 @@
+//! The store behind all handles.
+//!
+//! Locks, in the order in which they are taken: leadership of the commit queue, `flushing`, a
+//! slot's job, `manifest`, the install lock inside `published`. The snapshot registry and the
+//! keyspace table are leaves.
+//!
+//! 1. A reader loads the super-version first and the visible number second.
+//! 2. A flush or a job pins its input first and reads the live snapshots and the visible number
+//!    second, under the snapshot registry's lock.
+//! 3. The version changes only under `manifest`, after its edit is durable.
+//! 4. Nothing is deleted while the manifest is not settled.
+
+mod admission;
+mod close;
+pub(crate) mod commit;
+pub(crate) mod commit_queue;
+mod compact;
+mod flush;
+mod keyspaces;
+mod maintain;
+mod open;
+mod recover;
+mod report;
+mod signal;
+mod state;
+mod threads;
+
+pub(crate) use state::{Handle, Paths, Store};

@@ -1,0 +1,231 @@
+//! Merging the runs of a slot into one.
+//!
+//! 1. One job per slot at a time; it holds the slot, so that its guards do not move.
+//! 2. A job pins the version first and reads snapshots and V second.
+//! 3. It replaces exactly the runs it pinned; flushes may have added newer ones meanwhile.
+
+use crate::error::{Error, Result};
+use crate::events::VizEvent;
+use crate::health::Work;
+use crate::metrics::{Counters, Decision};
+use crate::store::state::{Store, Writer};
+use nori_compaction::Output;
+use nori_env::sync::{Arc, Condvar, Mutex};
+use nori_manifest::{Run, Slot, SlotId};
+use nori_types::KeyRange;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Merges that are remembered.
+const DECISIONS_MAX: usize = 256;
+
+/// The slots that somebody works on, and the last merges.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    busy: Mutex<BTreeSet<u64>>,
+    freed: Condvar,
+    decisions: Mutex<VecDeque<Decision>>,
+}
+
+/// Slots held against other jobs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    jobs: &'a Jobs,
+    slots: Vec<u64>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut busy = self.jobs.busy.lock();
+        self.slots.iter().for_each(|slot| {
+            busy.remove(slot);
+        });
+        drop(busy);
+        self.jobs.freed.notify_all();
+    }
+}
+
+impl Jobs {
+    fn try_hold(&self, slot: SlotId) -> Option<Held<'_>> {
+        let free = self.busy.lock().insert(slot.0);
+        free.then(|| Held { jobs: self, slots: vec![slot.0] })
+    }
+
+    /// Waits for all slots that reach into a range, and holds them.
+    pub(crate) fn hold(&self, store: &Store, range: &KeyRange) -> Result<Held<'_>> {
+        let mut busy = self.busy.lock();
+        loop {
+            store.check_open()?;
+            let view = store.pin();
+            let slots: Vec<u64> = view.version.slots_in(range).map(|(_, s)| s.id.0).collect();
+            if slots.iter().all(|slot| !busy.contains(slot)) {
+                busy.extend(&slots);
+                return Ok(Held { jobs: self, slots });
+            }
+            busy = self.freed.wait(busy);
+        }
+    }
+
+    /// Whether any slot is held.
+    pub(crate) fn any(&self) -> bool {
+        !self.busy.lock().is_empty()
+    }
+
+    fn remember(&self, decision: Decision) {
+        let mut decisions = self.decisions.lock();
+        if decisions.len() == DECISIONS_MAX {
+            decisions.pop_front();
+        }
+        decisions.push_back(decision);
+    }
+
+    pub(crate) fn last(&self, count: usize) -> Vec<Decision> {
+        let decisions = self.decisions.lock();
+        decisions.iter().skip(decisions.len().saturating_sub(count)).cloned().collect()
+    }
+}
+
+impl Store {
+    /// Whether a slot has more runs than it may keep.
+    fn is_due(&self, slot: &Slot) -> bool {
+        slot.runs.len() > self.config.k_global
+    }
+
+    /// Whether some slot waits for a merge.
+    pub(crate) fn merge_due(&self) -> bool {
+        self.pin().version.slots().any(|slot| self.is_due(slot))
+    }
+
+    /// Merges the fullest slot that is due and free; false if there is none.
+    pub(crate) fn merge_one(&self) -> Result<bool> {
+        let writer = self.writer()?;
+        let view = self.pin();
+        let mut due: Vec<&Arc<Slot>> = view.version.slots().filter(|s| self.is_due(s)).collect();
+        due.sort_by_key(|slot| std::cmp::Reverse(slot.runs.len()));
+        for slot in due {
+            let Some(_held) = self.jobs.try_hold(slot.id) else { continue };
+            let limit = self.config.k_global;
+            let reason = || format!("more than {limit} runs");
+            let done = self.merge_slot(writer, slot.id, false, reason);
+            self.health.note(Work::Compaction, &done, &self.events);
+            self.signal.wake();
+            return done.map(|()| true);
+        }
+        Ok(false)
+    }
+
+    /// Merges all slots that reach into a range, whatever their number of runs.
+    pub(crate) fn compact_range(&self, range: &KeyRange) -> Result<()> {
+        self.flush_all()?;
+        let writer = self.writer()?;
+        let view = self.pin();
+        for (_, slot) in view.version.slots_in(range) {
+            let _held = self.jobs.hold(self, &slot.range)?;
+            self.merge_slot(writer, slot.id, true, || "asked for".to_string())?;
+        }
+        self.signal.wake();
+        Ok(())
+    }
+
+    /// Merges the runs of a slot that the caller holds.
+    fn merge_slot(
+        &self,
+        writer: &Writer,
+        id: SlotId,
+        forced: bool,
+        reason: impl FnOnce() -> String,
+    ) -> Result<()> {
+        self.check_open()?;
+        let start = self.config.clock.now();
+        let view = self.pin();
+        let Some((_, slot)) = view.version.slot_by_id(id) else { return Ok(()) };
+        if slot.runs.is_empty() {
+            return Ok(());
+        }
+        let stripes = self.stripes();
+        let pinned: &[Arc<Run>] = &slot.runs;
+        let dropped = |key: &[u8]| view.version.catalog.dropped(key);
+        let numbers = || self.take_file_number();
+        let output = nori_compaction::compact(
+            &self.table_writer(&numbers),
+            &self.tables,
+            pinned,
+            stripes,
+            true,
+            dropped,
+        )?;
+        let logged = self.log_edit(writer, |version| {
+            Ok(version.edit_replace(id, pinned, &output.tables)?)
+        });
+        if logged.is_err() {
+            self.abandon(output.tables.iter().map(|t| t.number));
+        }
+        logged?;
+        let elapsed_us = (self.config.clock.now() - start).as_micros() as u64;
+        self.note_merge(slot, &output, forced, reason(), elapsed_us);
+        Ok(())
+    }
+
+    fn note_merge(
+        &self,
+        slot: &Slot,
+        output: &Output,
+        forced: bool,
+        reason: String,
+        elapsed_us: u64,
+    ) {
+        let (stats, counters) = (&output.stats, &self.counters);
+        Counters::add(&counters.compactions, 1);
+        Counters::add(&counters.compaction_bytes_read, stats.bytes_read);
+        Counters::add(&counters.compaction_bytes_written, stats.bytes_written);
+        Counters::add(&counters.entries_dropped, stats.entries_dropped);
+        Counters::add(&counters.tombstones_dropped, stats.tombstones_dropped);
+        for table in &output.tables {
+            let (table, bytes) = (table.number.0, table.bytes);
+            self.events.emit(|| VizEvent::TableCreated { table, bytes });
+        }
+        self.events.emit(|| VizEvent::Compaction {
+            slot: slot.id.0,
+            inputs: slot.tables().map(|t| t.file.number().0).collect(),
+            outputs: output.tables.iter().map(|t| t.number.0).collect(),
+            bytes_read: stats.bytes_read,
+            bytes_written: stats.bytes_written,
+            entries_dropped: stats.entries_dropped,
+            tombstones_dropped: stats.tombstones_dropped,
+            runs_before: slot.runs.len() as u64,
+            runs_after: u64::from(!output.tables.is_empty()),
+            elapsed_us,
+            forced,
+        });
+        self.jobs.remember(Decision {
+            slot: slot.id.0,
+            reason,
+            runs: slot.runs.len(),
+            bytes_read: stats.bytes_read,
+            bytes_written: stats.bytes_written,
+        });
+    }
+
+    /// Empties one slot of a dropped keyspace that no reader can see; false if there is none.
+    pub(crate) fn purge_one(&self) -> Result<bool> {
+        let writer = self.writer()?;
+        let view = self.pin();
+        if view.version.catalog.iter().all(|k| k.dropped.is_none()) {
+            return Ok(false);
+        }
+        let oldest = self.stripes().first().copied().unwrap_or_default();
+        for slot in view.version.slots().filter(|slot| !slot.runs.is_empty()) {
+            let unseen = view.version.catalog.dropped(&slot.range.lo).is_some_and(|d| d <= oldest);
+            let Some(_held) = unseen.then(|| self.jobs.try_hold(slot.id)).flatten() else {
+                continue;
+            };
+            let done = self.log_edit(writer, |version| Ok(version.edit_purge_slot(slot.id)?));
+            self.health.note(Work::Compaction, &done, &self.events);
+            return match done {
+                // It is tried again when something changes.
+                Err(e @ Error::Poisoned { .. }) => Err(e),
+                done => done.map(|()| true),
+            };
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,135 @@
+//! Memtables become tables.
+//!
+//! 1. One flush at a time, oldest memtable first, so edits are logged in memtable order.
+//! 2. The memtable is pinned, its gate empty, before snapshots and V are read.
+//! 3. A memtable stays readable until the version with its table has taken its place.
+//! 4. Segments go only after the edit that raised the log's floor is durable.
+
+use crate::error::Result;
+use crate::events::VizEvent;
+use crate::health::Work;
+use crate::metrics::Counters;
+use crate::store::state::{Store, Writer};
+use crate::super_version::Mem;
+use nori_compaction::Output;
+use nori_env::sync::Arc;
+use nori_types::FileNumber;
+
+impl Store {
+    /// Flushes the oldest sealed memtable; false if there is none.
+    pub(crate) fn flush_one(&self) -> Result<bool> {
+        let writer = self.writer()?;
+        let _alone = self.flushing.lock();
+        let Some(oldest) = self.pin().sealed.last().cloned() else { return Ok(false) };
+        let done = self.flush_memtable(writer, &oldest);
+        self.health.note(Work::Flush, &done, &self.events);
+        self.signal.wake();
+        done.map(|()| true)
+    }
+
+    fn flush_memtable(&self, writer: &Writer, mem: &Arc<Mem>) -> Result<()> {
+        let start = self.config.clock.now();
+        mem.table.wait_quiescent();
+        let view = self.pin();
+        let stripes = self.stripes();
+        let dropped = |key: &[u8]| view.version.catalog.dropped(key);
+        let numbers = || self.take_file_number();
+        let output = nori_compaction::flush(
+            &self.table_writer(&numbers),
+            mem.table.iter(),
+            stripes,
+            dropped,
+        )?;
+        self.install_flush(writer, mem, &output)?;
+        self.note_flush(mem, &output, (self.config.clock.now() - start).as_micros() as u64);
+        self.retire_segments(writer)
+    }
+
+    fn install_flush(&self, writer: &Writer, mem: &Arc<Mem>, output: &Output) -> Result<()> {
+        let result = self.log_edit_with(
+            writer,
+            |view| {
+                let at = view.sealed.iter().position(|m| Arc::ptr_eq(m, mem));
+                let next = match at {
+                    Some(0) | None => &view.active,
+                    Some(i) => &view.sealed[i - 1],
+                };
+                let holds = |range: &nori_types::KeyRange| mem.table.has_key_in(range);
+                let (floor, last) = (next.first_segment, mem.table.last_seq());
+                let durable = writer.wal.durable();
+                Ok(view.version.edit_flush(&output.tables, &holds, floor, last, durable)?)
+            },
+            |old, version| old.flushed(mem, version, &self.tables),
+        );
+        if result.is_err() {
+            // The failed edit may be on disk and name them: they go once the manifest is settled.
+            self.abandon(output.tables.iter().map(|t| t.number));
+        }
+        result
+    }
+
+    fn note_flush(&self, mem: &Mem, output: &Output, elapsed_us: u64) {
+        let bytes: u64 = output.tables.iter().map(|t| t.bytes).sum();
+        Counters::add(&self.counters.flushes, 1);
+        Counters::add(&self.counters.flush_bytes, bytes);
+        for table in &output.tables {
+            let (table, bytes) = (table.number.0, table.bytes);
+            self.events.emit(|| VizEvent::TableCreated { table, bytes });
+        }
+        self.events.emit(|| VizEvent::Flush {
+            tables: output.tables.iter().map(|t| t.number.0).collect(),
+            entries: mem.table.len() as u64,
+            bytes_written: bytes,
+            elapsed_us,
+        });
+    }
+
+    /// Deletes or recycles the segments below the log's floor, once nothing can need them.
+    pub(crate) fn retire_segments(&self, writer: &Writer) -> Result<()> {
+        let floor = {
+            let manifest = writer.manifest.lock();
+            if !manifest.is_settled() {
+                return Ok(());
+            }
+            self.pin().version.wal_floor
+        };
+        for segment in writer.wal.retire(floor)? {
+            self.events.emit(|| VizEvent::WalSegmentDeleted { segment });
+        }
+        Ok(())
+    }
+
+    /// Files of work that was given up.
+    pub(crate) fn abandon(&self, numbers: impl Iterator<Item = FileNumber>) {
+        self.orphans.lock().extend(numbers);
+    }
+
+    /// Everything acknowledged so far goes to tables; waits for it.
+    pub(crate) fn flush_all(&self) -> Result<()> {
+        self.check_open()?;
+        let writer = self.writer()?;
+        self.seal_active(writer)?;
+        while self.flush_one()? {}
+        Ok(())
+    }
+
+    /// Seals the active memtable if it holds anything, when there is room for one more sealed.
+    fn seal_active(&self, writer: &Writer) -> Result<()> {
+        loop {
+            let sealed = self.exclusively(|| {
+                let view = self.pin();
+                if view.active.table.is_empty() {
+                    return Ok(true);
+                }
+                if view.sealed.len() >= self.config.max_sealed {
+                    return Ok(false);
+                }
+                self.rotate(writer).map(|()| true)
+            })?;
+            if sealed {
+                return Ok(());
+            }
+            self.flush_one()?;
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a store consists of.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::health::HealthBook;
+use crate::keyspace::KeyspaceState;
+use crate::metrics::{Counters, RecoveryReport};
+use crate::store::commit::Commit;
+use crate::store::commit_queue::CommitQueue;
+use crate::store::compact::Jobs;
+use crate::store::signal::Signal;
+use crate::super_version::{Pinned, SuperVersion};
+use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use nori_env::sync::thread::JoinHandle;
+use nori_env::sync::{Arc, Mutex};
+use nori_env::{FileLock, FileSystem};
+use nori_manifest::{Deferred, Manifest, Obsolete, Published, Reaper, Snapshots};
+use nori_sstable::{BlockCache, TableCache};
+use nori_types::{FileName, FileNumber, SeqNo};
+use nori_wal::Wal;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where a store's files are.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    pub(crate) root: PathBuf,
+    pub(crate) wal: PathBuf,
+    pub(crate) sst: PathBuf,
+    pub(crate) lost: PathBuf,
+}
+
+impl Paths {
+    pub(crate) fn new(root: &Path) -> Paths {
+        let sub = |name: &str| root.join(name);
+        Paths { root: root.to_path_buf(), wal: sub("wal"), sst: sub("sst"), lost: sub("lost") }
+    }
+
+    pub(crate) fn table(&self, number: FileNumber) -> PathBuf {
+        self.sst.join(FileName::Table(number).to_string())
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join(FileName::Lock.to_string())
+    }
+
+    pub(crate) fn current(&self) -> PathBuf {
+        self.root.join(FileName::Current.to_string())
+    }
+}
+
+/// The parts that only a store open for writing has.
+pub(crate) struct Writer {
+    pub(crate) wal: Wal,
+    pub(crate) manifest: Mutex<Manifest>,
+    pub(crate) lock: Mutex<Option<Box<dyn FileLock>>>,
+}
+
+/// Everything that handles, background threads and iterators share.
+pub(crate) struct Store {
+    pub(crate) config: Config,
+    pub(crate) paths: Paths,
+    pub(crate) fs: Arc<dyn FileSystem>,
+    /// Differs for every store opened by this process.
+    pub(crate) id: u64,
+    /// `None`: opened read-only.
+    pub(crate) writer: Option<Writer>,
+    pub(crate) published: Published<Deferred<SuperVersion>>,
+    /// V: every write at or below it is visible.
+    pub(crate) visible: AtomicU64,
+    /// The last sequence number given; the commit leader's.
+    pub(crate) assigned: AtomicU64,
+    pub(crate) next_file: AtomicU64,
+    pub(crate) queue: CommitQueue<Commit>,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) tables: Arc<TableCache>,
+    pub(crate) blocks: Arc<BlockCache>,
+    pub(crate) obsolete: Arc<Obsolete>,
+    pub(crate) reaper: Reaper,
+    pub(crate) flushing: Mutex<()>,
+    pub(crate) jobs: Jobs,
+    pub(crate) signal: Signal,
+    pub(crate) keyspaces: Mutex<HashMap<String, Arc<KeyspaceState>>>,
+    pub(crate) default: Arc<KeyspaceState>,
+    pub(crate) closed: AtomicBool,
+    /// Outputs of edits whose append failed: deleted once the manifest is settled.
+    pub(crate) orphans: Mutex<Vec<FileNumber>>,
+    pub(crate) synced_at: Mutex<Duration>,
+    pub(crate) events: Events,
+    pub(crate) counters: Counters,
+    pub(crate) health: HealthBook,
+    pub(crate) recovery: RecoveryReport,
+}
+
+impl Store {
+    pub(crate) fn writer(&self) -> Result<&Writer> {
+        self.writer.as_ref().ok_or(Error::ReadOnly)
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
+    }
+
+    /// The visible sequence number. Load the super-version first.
+    pub(crate) fn visible(&self) -> SeqNo {
+        SeqNo::new(self.visible.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn pin(&self) -> Pinned {
+        self.published.load_full()
+    }
+
+    /// The stripes' ends for a flush or a job. Pin its input first.
+    pub(crate) fn stripes(&self) -> Vec<SeqNo> {
+        self.snapshots.stripes(|| self.visible())
+    }
+
+    /// The next file number; never given twice.
+    pub(crate) fn take_file_number(&self) -> FileNumber {
+        FileNumber(self.next_file.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Installs what `derive` makes of the current super-version.
+    pub(crate) fn install(&self, derive: impl Fn(&SuperVersion) -> SuperVersion) {
+        self.published.update(|old| Arc::new(self.reaper.defer(derive(old))));
+        self.signal.wake();
+    }
+
+    /// Moves V from the number before a group to its last.
+    pub(crate) fn publish(&self, before: SeqNo, last: SeqNo) {
+        let moved = self.visible.compare_exchange(
+            before.get(),
+            last.get(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        debug_assert!(moved.is_ok(), "V moves only by the commit leader, in order");
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.paths.root).finish_non_exhaustive()
+    }
+}
+
+/// Keeps a store open: owned by handles, iterators, cursors and snapshots, not by its threads.
+/// The last drop closes the store and waits until its threads have ended.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) store: Arc<Store>,
+    pub(crate) threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Deref for Handle {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error; whoever cares calls `close`.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,213 @@
+//! What a reader needs at one moment, behind one pointer.
+//!
+//! 1. A super-version never changes. Rotation, flush and merge each derive a new one.
+//! 2. A key's newest version is met first: active memtable, sealed ones newest first, then the
+//!    runs of its slot newest first.
+
+use crate::error::Result;
+use bytes::Bytes;
+use nori_env::sync::Arc;
+use nori_manifest::{Deferred, Run, Slot, Version};
+use nori_memtable::Memtable;
+use nori_sstable::{Table, TableCache};
+use nori_types::{KeyRange, Lookup, SeqNo};
+use std::sync::OnceLock;
+
+/// A super-version that somebody holds. Letting go of the last one frees nothing on the spot.
+pub(crate) type Pinned = Arc<Deferred<SuperVersion>>;
+
+/// A memtable and the first segment of the log that is its own.
+#[derive(Debug)]
+pub(crate) struct Mem {
+    pub(crate) table: Arc<Memtable>,
+    pub(crate) first_segment: u64,
+}
+
+impl Mem {
+    pub(crate) fn new(first_segment: u64) -> Mem {
+        Mem { table: Arc::new(Memtable::new()), first_segment }
+    }
+}
+
+/// Memtables and version at one moment.
+#[derive(Debug)]
+pub(crate) struct SuperVersion {
+    pub(crate) active: Arc<Mem>,
+    /// Newest first.
+    pub(crate) sealed: Vec<Arc<Mem>>,
+    pub(crate) version: Arc<Version>,
+    /// The most runs that a slot has.
+    pub(crate) runs_max: usize,
+    /// One for each slot of the version.
+    sources: Vec<Arc<SlotSources>>,
+}
+
+/// The runs of a slot, newest first, with their tables as far as they have been opened.
+#[derive(Debug)]
+struct SlotSources {
+    slot: Arc<Slot>,
+    runs: Vec<Arc<RunSources>>,
+}
+
+#[derive(Debug)]
+struct RunSources {
+    run: Arc<Run>,
+    cache: Arc<TableCache>,
+    opened: Vec<OnceLock<Arc<Table>>>,
+}
+
+impl RunSources {
+    fn new(run: &Arc<Run>, cache: &Arc<TableCache>) -> Arc<RunSources> {
+        let opened = run.tables.iter().map(|_| OnceLock::new()).collect();
+        Arc::new(RunSources { run: Arc::clone(run), cache: Arc::clone(cache), opened })
+    }
+
+    /// The table whose clip holds `key`.
+    fn find(&self, key: &[u8]) -> Result<Option<&Arc<Table>>> {
+        let tables = &self.run.tables;
+        let at = tables.partition_point(|t| !t.range.is_below_end(key));
+        match tables.get(at).filter(|t| t.range.contains(key)) {
+            Some(_) => self.table(at).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn table(&self, at: usize) -> Result<&Arc<Table>> {
+        let cell = &self.opened[at];
+        if let Some(table) = cell.get() {
+            return Ok(table);
+        }
+        let table = self.cache.open(&self.run.tables[at].file.meta)?;
+        Ok(cell.get_or_init(|| table))
+    }
+}
+
+impl SlotSources {
+    fn new(slot: &Arc<Slot>, old: Option<&SlotSources>, cache: &Arc<TableCache>) -> SlotSources {
+        let known = |run: &Arc<Run>| old?.runs.iter().find(|known| Arc::ptr_eq(&known.run, run));
+        let newest_first = slot.runs.iter().rev();
+        let runs = newest_first.map(|run| match known(run) {
+            Some(known) => Arc::clone(known),
+            None => RunSources::new(run, cache),
+        });
+        SlotSources { runs: runs.collect(), slot: Arc::clone(slot) }
+    }
+}
+
+impl SuperVersion {
+    pub(crate) fn new(
+        active: Arc<Mem>,
+        sealed: Vec<Arc<Mem>>,
+        version: Arc<Version>,
+        cache: &Arc<TableCache>,
+    ) -> SuperVersion {
+        SuperVersion::derive(active, sealed, version, None, cache)
+    }
+
+    fn derive(
+        active: Arc<Mem>,
+        sealed: Vec<Arc<Mem>>,
+        version: Arc<Version>,
+        old: Option<&SuperVersion>,
+        cache: &Arc<TableCache>,
+    ) -> SuperVersion {
+        let sources = version.slots().map(|slot| {
+            let old = old.map(|old| &old.sources[old.version.route(&slot.range.lo).0]);
+            match old {
+                Some(old) if Arc::ptr_eq(&old.slot, slot) => Arc::clone(old),
+                old => Arc::new(SlotSources::new(slot, old.map(|o| &**o), cache)),
+            }
+        });
+        let sources: Vec<_> = sources.collect();
+        let runs_max = sources.iter().map(|s| s.runs.len()).max().unwrap_or(0);
+        SuperVersion { active, sealed, version, runs_max, sources }
+    }
+
+    /// A fresh memtable is active; the one that was is the newest sealed one.
+    pub(crate) fn rotated(&self, fresh: Arc<Mem>) -> SuperVersion {
+        let sealed = std::iter::once(&self.active).chain(&self.sealed).cloned().collect();
+        SuperVersion {
+            active: fresh,
+            sealed,
+            version: Arc::clone(&self.version),
+            runs_max: self.runs_max,
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// Another version, with the memtables as they are.
+    pub(crate) fn with_version(
+        &self,
+        version: Arc<Version>,
+        cache: &Arc<TableCache>,
+    ) -> SuperVersion {
+        let (active, sealed) = (Arc::clone(&self.active), self.sealed.clone());
+        SuperVersion::derive(active, sealed, version, Some(self), cache)
+    }
+
+    /// A version that holds a sealed memtable's data, which goes in the same step.
+    pub(crate) fn flushed(
+        &self,
+        mem: &Arc<Mem>,
+        version: Arc<Version>,
+        cache: &Arc<TableCache>,
+    ) -> SuperVersion {
+        let others = self.sealed.iter().filter(|m| !Arc::ptr_eq(m, mem));
+        let (active, sealed) = (Arc::clone(&self.active), others.cloned().collect());
+        SuperVersion::derive(active, sealed, version, Some(self), cache)
+    }
+
+    /// The memtables, newest first.
+    pub(crate) fn memtables(&self) -> impl Iterator<Item = &Arc<Mem>> {
+        std::iter::once(&self.active).chain(&self.sealed)
+    }
+
+    /// The value of a stored key as a reader at `at` sees it.
+    pub(crate) fn get(&self, key: &[u8], at: SeqNo) -> Result<Option<Bytes>> {
+        for mem in self.memtables() {
+            match mem.table.get(key, at) {
+                Lookup::Found(value, _) => return Ok(Some(value)),
+                Lookup::Deleted(_) => return Ok(None),
+                Lookup::Absent => {}
+            }
+        }
+        let (index, _) = self.version.route(key);
+        let sources = &self.sources[index];
+        if sources.runs.is_empty() {
+            return Ok(None);
+        }
+        let hash = nori_bloom::hash(key);
+        for run in &sources.runs {
+            let Some(table) = run.find(key)? else { continue };
+            match table.get(key, hash, at)? {
+                Lookup::Found(value, _) => return Ok(Some(value)),
+                Lookup::Deleted(_) => return Ok(None),
+                Lookup::Absent => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// About how many bytes of tables lie in a range.
+    pub(crate) fn approximate_bytes(&self, range: &KeyRange) -> Result<u64> {
+        let mut bytes = 0u64;
+        for (index, _) in self.version.slots_in(range) {
+            for run in &self.sources[index].runs {
+                for (at, table) in run.run.tables.iter().enumerate() {
+                    let clip = table.range.intersection(range);
+                    if clip.is_empty() {
+                        continue;
+                    }
+                    let opened = run.table(at)?;
+                    let from = opened.approximate_offset(&clip.lo)?;
+                    let to = match &clip.hi {
+                        Some(hi) => opened.approximate_offset(hi)?,
+                        None => table.file.meta.bytes,
+                    };
+                    bytes = bytes.saturating_add(to.saturating_sub(from));
+                }
+            }
+        }
+        Ok(bytes)
+    }
+}
