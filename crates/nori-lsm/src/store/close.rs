@@ -1,0 +1,162 @@
+//! Closing, copying and removing a store.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::metrics::CheckpointInfo;
+use crate::store::recover::list;
+use crate::store::state::{Handle, Paths, Store};
+use nori_env::FileSystem;
+use nori_env::sync::Arc;
+use nori_env::sync::atomic::Ordering;
+use nori_manifest::Manifest;
+use nori_types::FileName;
+use nori_wal::{Wal, WalOptions};
+use std::path::Path;
+
+impl Handle {
+    /// Closes the store for all handles; the second time it does nothing.
+    pub(crate) fn close(&self) -> Result<()> {
+        if self.writer.is_none() {
+            self.closed.store(true, Ordering::Release);
+            self.events.end();
+            return Ok(());
+        }
+        // Behind every commit under way; later ones find the store closed.
+        let first = self.exclusively(|| Ok(!self.closed.swap(true, Ordering::AcqRel)))?;
+        if !first {
+            return Ok(());
+        }
+        self.cancelled.store(true, Ordering::Release);
+        self.signal.wake();
+        self.jobs.wake();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // A thread that panicked has said so; the store is closed all the same.
+            let _ = thread.join();
+        }
+        let done = self.last_writes();
+        self.events.end();
+        if let Some(writer) = &self.writer {
+            drop(writer.lock.lock().take());
+        }
+        done
+    }
+}
+
+impl Store {
+    /// What is in memory goes to tables; what is in the log is synced.
+    fn last_writes(&self) -> Result<()> {
+        let writer = self.writer()?;
+        let poisoned = writer.wal.poisoned();
+        let synced = match &poisoned {
+            Some(_) => Ok(()),
+            None => writer.wal.sync().map(|_| ()).map_err(Error::from),
+        };
+        let flushed = self.flush_last(writer);
+        self.reaper.run_pending();
+        let cleaned = self.clean_step().map(|_| ());
+        synced.and(flushed).and(cleaned)
+    }
+
+    fn flush_last(&self, writer: &crate::store::state::Writer) -> Result<()> {
+        while self.flush_one()? {}
+        if !self.pin().active.table.is_empty() {
+            self.rotate(writer)?;
+        }
+        while self.flush_one()? {}
+        Ok(())
+    }
+
+    /// Copies the store as it is now into an empty directory. Writers wait meanwhile, so that
+    /// tables and catalog are of one moment.
+    pub(crate) fn checkpoint(&self, dir: &Path) -> Result<CheckpointInfo> {
+        self.check_open()?;
+        let target = Paths::new(dir);
+        self.writer()?;
+        if self.fs.exists(dir)? && !self.fs.list(dir)?.is_empty() {
+            return Err(Error::invalid(format!("{}: is not empty", dir.display())));
+        }
+        self.exclusively(|| {
+            let writer = self.check_writable()?;
+            self.flush_last(writer)?;
+            self.copy_to(&target)
+        })
+    }
+
+    fn copy_to(&self, target: &Paths) -> Result<CheckpointInfo> {
+        let view = self.pin();
+        for dir in [&target.root, &target.wal, &target.sst] {
+            self.fs.create_dir_all(dir)?;
+        }
+        let (mut tables, mut bytes) = (0, 0);
+        for file in view.version.tables() {
+            let (from, to) = (self.paths.table(file.number()), target.table(file.number()));
+            if self.fs.hard_link(&from, &to).is_err() {
+                copy_file(&*self.fs, &from, &to)?;
+            }
+            tables += 1;
+            bytes += file.meta.bytes;
+        }
+        self.fs.sync_dir(&target.sst)?;
+        let floor = view.version.wal_floor + 1;
+        let wal = Wal::create(Arc::clone(&self.fs), &target.wal, floor, WalOptions::default())?;
+        let last = self.visible.load();
+        let edit = view.version.edit_positions(floor, last, wal.durable());
+        let version = view.version.apply(&edit)?;
+        Manifest::create(Arc::clone(&self.fs), &target.root, &version)?;
+        Ok(CheckpointInfo { sequence: last.get(), tables, bytes })
+    }
+}
+
+/// Copies a file piece by piece and makes it durable; its directory is the caller's to sync.
+fn copy_file(fs: &dyn FileSystem, from: &Path, to: &Path) -> Result<()> {
+    let source = fs.open(from, nori_env::OpenMode::Read)?;
+    let target = fs.open(to, nori_env::OpenMode::CreateNew)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let read = source.read_at(&mut buffer, at)?;
+        if read == 0 {
+            break;
+        }
+        target.write_at(&buffer[..read], at)?;
+        at += read as u64;
+    }
+    Ok(target.sync_all()?)
+}
+
+/// Removes a store's files, and nothing else.
+pub(crate) fn destroy(path: &Path, config: &Config) -> Result<()> {
+    let (fs, paths) = (&config.file_system, Paths::new(path));
+    let known = fs.exists(path)? && fs.exists(&paths.current())?;
+    if !known {
+        return Err(Error::invalid(format!("{}: there is no store", path.display())));
+    }
+    let lock = fs.lock(&paths.lock())?.ok_or_else(|| Error::Locked { path: paths.lock() })?;
+    // CURRENT first: what is left after a crash is then no store any more.
+    fs.remove(&paths.current())?;
+    fs.sync_dir(&paths.root)?;
+    for dir in [&paths.sst, &paths.lost, &paths.wal, &paths.root] {
+        for name in list(&**fs, dir)?.iter().filter(|name| **name != FileName::Lock) {
+            fs.remove(&dir.join(name.to_string()))?;
+        }
+    }
+    drop(lock);
+    fs.remove(&paths.lock())?;
+    // Directories with foreign files stay.
+    for dir in [&paths.sst, &paths.lost, &paths.wal, &paths.root] {
+        if fs.exists(dir)? && fs.list(dir)?.is_empty() {
+            fs.remove_dir(dir)?;
+        }
+    }
+    Ok(())
+}
+
+/// A directory for the examples in the documentation, which remove it themselves.
+#[doc(hidden)]
+pub fn example_dir(name: &str) -> std::path::PathBuf {
+    let unique = format!("nori-example-{name}-{}", std::process::id());
+    let dir = std::env::temp_dir().join(unique);
+    let _ = destroy(&dir, &Config::default());
+    dir
+}

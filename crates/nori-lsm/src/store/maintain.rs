@@ -1,0 +1,141 @@
+//! The steps of background work. Threads loop over them; with `Background::Manual` callers do.
+
+use crate::config::{Background, Durability};
+use crate::error::{Error, Result};
+use crate::events::VizEvent;
+use crate::health::Work;
+use crate::metrics::Counters;
+use crate::store::state::{Store, Writer};
+use nori_types::FileNumber;
+use std::time::Duration;
+
+impl Store {
+    /// Runs the first due step; false if none was due.
+    pub(crate) fn step(&self) -> Result<bool> {
+        self.check_open()?;
+        if self.writer.is_none() {
+            return Ok(false);
+        }
+        Ok(self.sync_step()? || self.flush_one()? || self.work_step()?)
+    }
+
+    /// The first due step that is neither a flush nor a sync.
+    pub(crate) fn work_step(&self) -> Result<bool> {
+        Ok(self.purge_one()? || self.merge_one()? || self.clean_step()?)
+    }
+
+    /// Frees what was let go of, deletes files that nobody needs, prepares a segment.
+    pub(crate) fn clean_step(&self) -> Result<bool> {
+        let writer = self.writer()?;
+        let freed = self.reaper.run_pending() > 0;
+        let deleted = self.delete_obsolete(writer);
+        let retired = self.retire_segments(writer);
+        let prepared = match writer.wal.poisoned() {
+            Some(_) => Ok(false),
+            None => writer.wal.prepare_spare(self.spare_bytes()).map_err(Error::from),
+        };
+        let done = deleted.and_then(|deleted| {
+            retired?;
+            Ok(prepared? || deleted || freed)
+        });
+        let outcome = done.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.health.note(Work::Cleaning, &outcome, &self.events);
+        done
+    }
+
+    /// How much of a segment is written ahead with zeros: a memtable's worth, to a limit.
+    fn spare_bytes(&self) -> u64 {
+        (self.config.memtable_bytes as u64).min(64 << 20)
+    }
+
+    fn delete_obsolete(&self, writer: &Writer) -> Result<bool> {
+        let numbers: Vec<FileNumber> = {
+            // Asked under the lock: an append that fails later abandons its files later.
+            let manifest = writer.manifest.lock();
+            if !manifest.is_settled() {
+                return Ok(false);
+            }
+            let mut numbers = std::mem::take(&mut *self.orphans.lock());
+            numbers.extend(self.obsolete.take());
+            numbers
+        };
+        let mut numbers = numbers.into_iter();
+        let mut deleted = false;
+        while let Some(number) = numbers.next() {
+            self.tables.forget(number);
+            match self.fs.remove(&self.paths.table(number)) {
+                Ok(()) => {}
+                Err(e) if e.is_not_found() => continue,
+                Err(e) => {
+                    self.orphans.lock().extend(std::iter::once(number).chain(numbers));
+                    return Err(e.into());
+                }
+            }
+            deleted = true;
+            Counters::add(&self.counters.tables_deleted, 1);
+            self.events.emit(|| VizEvent::TableDeleted { table: number.0 });
+        }
+        Ok(deleted)
+    }
+
+    /// How long until the next periodic sync; `None` if the store has none.
+    pub(crate) fn until_sync(&self) -> Option<Duration> {
+        let Durability::Interval(every) = self.config.durability else { return None };
+        let since = self.config.clock.now().saturating_sub(*self.synced_at.lock());
+        Some(every.saturating_sub(since))
+    }
+
+    /// The periodic sync, if it is due.
+    pub(crate) fn sync_step(&self) -> Result<bool> {
+        let due = self.until_sync().is_some_and(|left| left.is_zero());
+        let Some(writer) = self.writer.as_ref().filter(|_| due) else { return Ok(false) };
+        if writer.wal.poisoned().is_some() {
+            return Ok(false);
+        }
+        *self.synced_at.lock() = self.config.clock.now();
+        if writer.wal.durable() >= writer.wal.end() {
+            return Ok(false);
+        }
+        let done = self.sync();
+        self.health.note(Work::Sync, &done, &self.events);
+        done.map(|()| true)
+    }
+
+    /// Makes everything acknowledged so far durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.check_open()?;
+        let writer = self.writer()?;
+        if let Some(cause) = writer.wal.poisoned() {
+            return Err(Error::Poisoned { cause });
+        }
+        let durable = writer.wal.sync()?;
+        let (segment, offset) = (durable.segment, durable.offset);
+        self.events.emit(|| VizEvent::WalSynced { segment, offset });
+        Ok(())
+    }
+
+    /// Waits until no flush and no merge is due or running.
+    pub(crate) fn wait_idle(&self) -> Result<()> {
+        self.check_open()?;
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        if self.config.background == Background::Manual {
+            while self.step()? {}
+            return Ok(());
+        }
+        loop {
+            let seen = self.signal.now();
+            self.check_open()?;
+            let flushing = !self.pin().sealed.is_empty();
+            if !flushing && !self.merge_due() && !self.jobs.any() {
+                return Ok(());
+            }
+            // Work that keeps failing would be waited for in vain.
+            if let Some(error) = self.health.last_error() {
+                return Err(error);
+            }
+            self.signal.wait(seen, Duration::from_millis(100));
+        }
+    }
+}

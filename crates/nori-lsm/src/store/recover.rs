@@ -1,0 +1,182 @@
+//! What a store's directory holds, read without changing anything.
+//!
+//! The manifest is read, then the log replayed on top of it into memtables. Only what the log
+//! holds above the manifest's last sequence number counts: the rest is in tables already.
+
+use crate::batch::{BadPayload, Operations};
+use crate::config::{Config, RecoveryMode};
+use crate::error::{Error, Result};
+use crate::metrics::RecoveryReport;
+use crate::store::state::Paths;
+use crate::super_version::Mem;
+use bytes::Bytes;
+use nori_env::FileSystem;
+use nori_env::sync::Arc;
+use nori_manifest::{Manifest, Version};
+use nori_types::{Corruption, FileName, FormatTooNew, SeqNo, ValueKind};
+use nori_wal::{Position, Replayed};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A store as its files tell it.
+pub(crate) struct Found {
+    pub(crate) version: Version,
+    /// What the log holds above the manifest, oldest first; the last may be empty.
+    pub(crate) memtables: Vec<Arc<Mem>>,
+    /// The highest segment number in the directory.
+    pub(crate) highest_segment: u64,
+    /// Whether the manifest's end could not be read.
+    pub(crate) manifest_cut: bool,
+    pub(crate) report: RecoveryReport,
+}
+
+impl Found {
+    /// The last sequence number that the store shows.
+    pub(crate) fn last_seq(&self) -> SeqNo {
+        let replayed = self.memtables.iter().map(|m| m.table.last_seq()).max();
+        self.version.last_known().max(replayed.unwrap_or_default())
+    }
+}
+
+/// Reads a store. `Ok(None)`: there is none, at most an unfinished creation.
+pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
+    let fs = &*config.file_system;
+    let Some(loaded) = Manifest::load(fs, &paths.root)? else {
+        check_unfinished(fs, paths)?;
+        return Ok(None);
+    };
+    let version = loaded.version;
+    version.check().map_err(|what| {
+        let current = paths.current();
+        Corruption::new(current, 0, "the manifest's version", "all invariants", what)
+    })?;
+    check_tables_exist(fs, paths, &version)?;
+    let mut replay = Replay::new(config, paths, &version);
+    let mode = match config.wal_recovery {
+        RecoveryMode::CutTornTail => nori_wal::RecoveryMode::CutTornTail,
+        RecoveryMode::Strict => nori_wal::RecoveryMode::Strict,
+        RecoveryMode::Salvage => nori_wal::RecoveryMode::Salvage,
+    };
+    let (floor, durable) = (version.wal_floor, version.durable);
+    let mut on_record = |at: Position, payload: &[u8]| replay.record(at, payload);
+    let replayed = nori_wal::replay(fs, &paths.wal, floor, durable, mode, &mut on_record)?;
+    let memtables = replay.memtables;
+    let mut report = replay.report;
+    note(&mut report, &replayed);
+    report.manifest_cut = loaded.cut;
+    let (highest_segment, manifest_cut) = (replayed.highest_segment, loaded.cut);
+    let mut found = Found { version, memtables, highest_segment, manifest_cut, report };
+    found.report.last_sequence = found.last_seq().get();
+    Ok(Some(found))
+}
+
+fn note(report: &mut RecoveryReport, replayed: &Replayed) {
+    report.torn_tail = replayed.torn.as_ref().map(|t| (t.path.clone(), t.offset, t.bytes));
+    report.segments_discarded = replayed.discarded_segments.clone();
+    let lost = replayed.lost.iter();
+    report.salvage_lost =
+        lost.map(|l| format!("{}: from {}: {}", l.path.display(), l.from, l.what)).collect();
+}
+
+/// Without CURRENT there is no store, unless its data says otherwise.
+fn check_unfinished(fs: &dyn FileSystem, paths: &Paths) -> Result<()> {
+    let tables = list(fs, &paths.sst)?.iter().any(|n| matches!(n, FileName::Table(_)));
+    if tables || nori_wal::has_records(fs, &paths.wal)? {
+        let what = "the store's directory";
+        let found = "tables or log records without it";
+        return Err(Corruption::new(paths.current(), 0, what, "CURRENT", found).into());
+    }
+    Ok(())
+}
+
+/// nori's files in a directory; none where there is no directory.
+pub(crate) fn list(fs: &dyn FileSystem, dir: &Path) -> Result<Vec<FileName>> {
+    match fs.list(dir) {
+        Ok(names) => Ok(names.iter().filter_map(|name| FileName::parse(name)).collect()),
+        Err(e) if e.is_not_found() => Ok(Vec::new()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn check_tables_exist(fs: &dyn FileSystem, paths: &Paths, version: &Version) -> Result<()> {
+    let names = list(fs, &paths.sst)?;
+    let present: BTreeSet<u64> = names
+        .iter()
+        .filter_map(|name| match name {
+            FileName::Table(number) => Some(number.0),
+            _ => None,
+        })
+        .collect();
+    match version.tables().find(|file| !present.contains(&file.number().0)) {
+        Some(file) => {
+            let path = paths.table(file.number());
+            Err(Corruption::new(path, 0, "a table", "the file", "none").into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Replays records into memtables of about the configured size.
+struct Replay<'a> {
+    paths: &'a Paths,
+    memtable_bytes: usize,
+    flushed: SeqNo,
+    memtables: Vec<Arc<Mem>>,
+    report: RecoveryReport,
+}
+
+impl<'a> Replay<'a> {
+    fn new(config: &Config, paths: &'a Paths, version: &Version) -> Replay<'a> {
+        Replay {
+            paths,
+            memtable_bytes: config.memtable_bytes,
+            flushed: version.last_seq,
+            memtables: vec![Arc::new(Mem::new(version.wal_floor))],
+            report: RecoveryReport::default(),
+        }
+    }
+
+    fn record(&mut self, at: Position, payload: &[u8]) -> Result<()> {
+        let operations = Operations::new(payload).map_err(|bad| self.bad(at, bad))?;
+        self.report.records += 1;
+        self.report.bytes += payload.len() as u64;
+        if operations.last_seq() <= self.flushed {
+            // In tables already. Still read to its end: damage is never passed over.
+            return operations.map(|op| op.map(|_| ())).collect::<std::result::Result<(), _>>()
+                .map_err(|bad| self.bad(at, bad));
+        }
+        let full = self.memtables.last().is_none_or(|m| m.table.bytes() >= self.memtable_bytes);
+        if full {
+            self.memtables.push(Arc::new(Mem::new(at.segment)));
+        }
+        let Some(mem) = self.memtables.last().cloned() else { return Ok(()) };
+        let Some(gate) = mem.table.enter() else { return Ok(()) };
+        let bytes = Bytes::copy_from_slice(payload);
+        for operation in operations {
+            let op = operation.map_err(|bad| self.bad(at, bad))?;
+            if op.seq <= self.flushed {
+                continue;
+            }
+            let entry = bytes.slice(op.at..op.at + op.key_len + op.value_len);
+            gate.insert(entry, op.key_len, op.seq, op.kind);
+            self.report.operations += 1;
+        }
+        Ok(())
+    }
+
+    fn bad(&self, at: Position, bad: BadPayload) -> Error {
+        let path = self.paths.wal.join(FileName::Segment(nori_types::FileNumber(at.segment)).to_string());
+        match bad {
+            BadPayload::Malformed(found) => {
+                Corruption::new(path, at.offset, "a record's batch", "operations", found).into()
+            }
+            BadPayload::UnknownKind(kind) => FormatTooNew {
+                path,
+                what: "a value kind".to_string(),
+                found: u64::from(kind),
+                supported: ValueKind::MAX as u64,
+            }
+            .into(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a store says of itself.
+
+use crate::error::Result;
+use crate::health::Health;
+use crate::keyspace::KeyspaceState;
+use crate::metrics::{Metrics, PinInfo, PressureInfo, SlotInfo, VerifyReport};
+use crate::store::state::Store;
+use nori_manifest::{Slot, Version, keyspace_range, split_prefix};
+use std::collections::BTreeSet;
+
+impl Store {
+    pub(crate) fn metrics(&self) -> Metrics {
+        let view = self.pin();
+        let mut metrics = Metrics::default();
+        self.counters.fill(&mut metrics);
+        let memtables = view.memtables().map(|m| m.table.bytes() as u64);
+        metrics.memtable_bytes = memtables.sum();
+        metrics.memtables_sealed = view.sealed.len() as u64;
+        metrics.tables = view.version.tables().count() as u64;
+        metrics.table_bytes = view.version.tables().map(|t| t.meta.bytes).sum();
+        let fragments = view.version.slots().flat_map(|s| s.runs.iter()).filter(|r| r.is_fragment);
+        let l0: BTreeSet<u64> =
+            fragments.flat_map(|r| r.tables.iter().map(|t| t.file.number().0)).collect();
+        metrics.l0_tables = l0.len() as u64;
+        metrics.slots = view.version.slot_count() as u64;
+        metrics.runs_max = view.runs_max as u64;
+        metrics.cache_bytes = self.blocks.usage();
+        metrics.cache_hits = self.blocks.hits();
+        metrics.cache_misses = self.blocks.misses();
+        metrics.last_sequence = self.visible.load().get();
+        metrics.wal_segments =
+            self.writer.as_ref().map_or(0, |w| w.wal.live_segments().len() as u64);
+        metrics
+    }
+
+    /// All slots, or those of one keyspace.
+    pub(crate) fn slots(&self, keyspace: Option<&KeyspaceState>) -> Vec<SlotInfo> {
+        let view = self.pin();
+        let slots = view.version.slots();
+        let wanted = slots.filter(|slot| keyspace.is_none_or(|k| slot_keyspace(slot) == k.id()));
+        wanted.map(|slot| describe(&view.version, slot)).collect()
+    }
+
+    pub(crate) fn pins(&self) -> Vec<PinInfo> {
+        let live = self.snapshots.live().into_iter();
+        live.map(|(seq, holders)| PinInfo { sequence: seq.get(), holders }).collect()
+    }
+
+    pub(crate) fn pressure(&self) -> PressureInfo {
+        let view = self.published.load();
+        let limit = self.config.max_sealed as f64 + 1.0;
+        let fill = view.active.table.bytes() as f64 / self.config.memtable_bytes as f64;
+        let memtables = (view.sealed.len() as f64 + fill.min(1.0)) / limit;
+        let runs = view.runs_max as f64 / self.runs_limit() as f64;
+        PressureInfo { pressure: memtables.max(runs), memtables, runs }
+    }
+
+    pub(crate) fn health_report(&self) -> Health {
+        let poisoned = self.writer.as_ref().and_then(|w| w.wal.poisoned());
+        self.health.report(poisoned.map(|cause| cause.to_string()))
+    }
+
+    /// Reads every byte of every table.
+    pub(crate) fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
+        self.check_open()?;
+        let view = self.pin();
+        let mut report = VerifyReport::default();
+        if let Err(broken) = view.version.check() {
+            report.problems.push(format!("the version: {broken}"));
+        }
+        for file in view.version.tables() {
+            self.check_open()?;
+            let checked = self.tables.open(&file.meta).and_then(|table| table.verify(progress));
+            report.tables += 1;
+            match checked {
+                Ok(()) => {
+                    report.bytes += file.meta.bytes;
+                    report.entries += file.meta.entries;
+                }
+                Err(error) => report.problems.push(crate::Error::from(error).to_string()),
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// The id of the keyspace that a slot belongs to, or of the next one for the slot above all.
+fn slot_keyspace(slot: &Slot) -> u32 {
+    split_prefix(&slot.range.lo).map_or(0, |(id, _)| id)
+}
+
+fn describe(version: &Version, slot: &Slot) -> SlotInfo {
+    let id = slot_keyspace(slot);
+    let range = keyspace_range(id);
+    let user = |key: &[u8]| split_prefix(key).map_or_else(Vec::new, |(_, user)| user.to_vec());
+    let hi = slot.range.hi.as_ref().filter(|hi| Some(*hi) != range.hi.as_ref());
+    SlotInfo {
+        id: slot.id.0,
+        keyspace: version.catalog.get(id).map_or_else(String::new, |k| k.name.clone()),
+        lo: user(&slot.range.lo),
+        hi: hi.map(|hi| user(hi)),
+        runs: slot.runs.len(),
+        fragments: slot.runs.iter().filter(|r| r.is_fragment).count(),
+        tables: slot.tables().count(),
+        bytes: slot.bytes(),
+        entries: slot.runs.iter().map(|r| r.entries).sum(),
+        tombstones: slot.runs.iter().map(|r| r.tombstones).sum(),
+    }
+}

@@ -1,0 +1,59 @@
+//! The background threads: one flushes and syncs, the others do everything else.
+//!
+//! They hold the store but not its handle, so that the last handle can end them.
+
+use crate::error::Result;
+use crate::health::Work;
+use crate::store::state::Store;
+use nori_env::sync::Arc;
+use nori_env::sync::atomic::Ordering;
+use nori_env::sync::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// How long a thread sleeps without a signal: what frees memory sends none.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Starts the threads of a store.
+pub(crate) fn start(store: &Arc<Store>, workers: usize) -> Vec<JoinHandle<()>> {
+    let flush = spawn(store, "nori-flush", |store| run(&store, Work::Flush, Store::flush_step));
+    let work = (0..workers).map(|_| {
+        spawn(store, "nori-work", |store| run(&store, Work::Compaction, Store::work_step))
+    });
+    std::iter::once(flush).chain(work).flatten().collect()
+}
+
+fn spawn(
+    store: &Arc<Store>,
+    name: &str,
+    body: impl FnOnce(Arc<Store>) + Send + 'static,
+) -> Option<JoinHandle<()>> {
+    let own = Arc::clone(store);
+    let started = Builder::new().name(name.to_string()).spawn(move || body(own));
+    if let Err(e) = &started {
+        let error = crate::Error::invalid(format!("a background thread could not start: {e}"));
+        store.health.note(Work::Flush, &Err(error), &store.events);
+    }
+    started.ok()
+}
+
+/// Runs steps until the store is closed; waits when none is due, longer after failures.
+fn run(store: &Store, work: Work, step: impl Fn(&Store) -> Result<bool>) {
+    loop {
+        let seen = store.signal.now();
+        if store.cancelled.load(Ordering::Acquire) {
+            return;
+        }
+        let wait = match step(store) {
+            Ok(true) => continue,
+            Ok(false) => store.until_sync().map_or(IDLE, |left| left.min(IDLE)),
+            Err(_) => store.health.backoff(work).unwrap_or(IDLE),
+        };
+        store.signal.wait(seen, wait.max(Duration::from_millis(1)));
+    }
+}
+
+impl Store {
+    fn flush_step(&self) -> Result<bool> {
+        Ok(self.sync_step()? || self.flush_one()?)
+    }
+}
