@@ -176,6 +176,11 @@ impl WriteBatch {
         &self.bytes
     }
 
+    /// The record's payload.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The payload, to be shared with the memtable.
     pub(crate) fn take_payload(&mut self) -> Bytes {
         Bytes::from(std::mem::take(&mut self.bytes))
@@ -262,7 +267,8 @@ impl Iterator for Operations<'_> {
         if self.left == 0 {
             let rest = std::mem::replace(&mut self.reader, Reader::new(&[]));
             let clean = rest.is_empty();
-            return (!clean).then_some(Err(BadPayload::Malformed("bytes behind the last operation")));
+            return (!clean)
+                .then_some(Err(BadPayload::Malformed("bytes behind the last operation")));
         }
         self.left -= 1;
         let parsed = self.parse();

@@ -169,3 +169,49 @@ impl From<FormatTooNew> for Error {
         Error::FormatTooNew { what, found: e.found, supported: e.supported }
     }
 }
+
+impl From<nori_wal::Error> for Error {
+    fn from(e: nori_wal::Error) -> Error {
+        match e {
+            nori_wal::Error::Io(e) => e.into(),
+            nori_wal::Error::Corruption(e) => e.into(),
+            nori_wal::Error::FormatTooNew(e) => e.into(),
+            nori_wal::Error::DiskFull { path } => Error::DiskFull { path },
+            nori_wal::Error::Poisoned { cause } => Error::Poisoned { cause },
+            e => Error::invalid(e.to_string()),
+        }
+    }
+}
+
+impl From<nori_sstable::Error> for Error {
+    fn from(e: nori_sstable::Error) -> Error {
+        match e {
+            nori_sstable::Error::Io(e) => e.into(),
+            nori_sstable::Error::Corruption(e) => e.into(),
+            nori_sstable::Error::FormatTooNew(e) => e.into(),
+            e => Error::invalid(e.to_string()),
+        }
+    }
+}
+
+impl From<nori_manifest::Error> for Error {
+    fn from(e: nori_manifest::Error) -> Error {
+        match e {
+            nori_manifest::Error::Io(e) => e.into(),
+            nori_manifest::Error::Corruption(e) => e.into(),
+            nori_manifest::Error::FormatTooNew(e) => e.into(),
+            nori_manifest::Error::Poisoned { cause } => Error::Poisoned { cause },
+            e => Error::invalid(e.to_string()),
+        }
+    }
+}
+
+impl From<nori_compaction::Error> for Error {
+    fn from(e: nori_compaction::Error) -> Error {
+        match e {
+            nori_compaction::Error::Io(e) => e.into(),
+            nori_compaction::Error::Table(e) => e.into(),
+            nori_compaction::Error::Cancelled => Error::Closed,
+        }
+    }
+}

@@ -64,7 +64,8 @@ impl Iter {
             return None;
         }
         let met = other.is_some_and(|other| {
-            let crossed = if forward { moved.key() >= other.key() } else { moved.key() <= other.key() };
+            let crossed =
+                if forward { moved.key() >= other.key() } else { moved.key() <= other.key() };
             other.is_valid() && crossed
         });
         let key = || Bytes::copy_from_slice(&moved.key()[self.prefix_len..]);

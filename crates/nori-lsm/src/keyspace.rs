@@ -219,6 +219,11 @@ impl Keyspace {
         self.view().approximate_bytes(range)
     }
 
+    /// [`crate::Lsm::write`], for code that knows only the storage's verbs.
+    pub(crate) fn write_batch(&self, batch: crate::WriteBatch) -> Result<()> {
+        self.handle.write(batch, self.handle.config.durability)
+    }
+
     /// The slots that hold the keyspace.
     pub fn slots(&self) -> Vec<SlotInfo> {
         self.handle.slots(Some(&self.state))

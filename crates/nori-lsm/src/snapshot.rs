@@ -4,7 +4,7 @@ use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::events::VizEvent;
 use crate::iter::Iter;
-use crate::keyspace::KeyspaceState;
+use crate::keyspace::{Keyspace, KeyspaceState};
 use crate::store::Handle;
 use crate::view::View;
 use bytes::Bytes;
@@ -68,6 +68,12 @@ impl Snapshot {
 }
 
 impl KeyspaceView {
+    /// A keyspace as it is now.
+    pub(crate) fn of(keyspace: &Keyspace) -> KeyspaceView {
+        let moment = Snapshot::new(keyspace.handle()).view.moment;
+        KeyspaceView { moment, state: Arc::clone(keyspace.state()) }
+    }
+
     fn seq(&self) -> SeqNo {
         self.moment.guard.seq()
     }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use nori_compaction::{MergeIter, RunIter};
 use nori_env::sync::Arc;
 use nori_memtable::MemtableIter;
-use nori_sstable::TableCache;
 use nori_types::{InternalIterator, InternalKey};
 
 /// All sources of a slot, newest first, as one.
@@ -19,12 +18,12 @@ pub(crate) enum Source {
 }
 
 /// The sources of a slot. Memtables reach beyond it: the walker looks at the slot's ends.
-pub(crate) fn merge_slot(view: &SuperVersion, slot: usize, cache: &Arc<TableCache>) -> SlotMerge {
+pub(crate) fn merge_slot(view: &SuperVersion, slot: usize) -> SlotMerge {
     let memtables = view.memtables().filter(|m| !m.table.is_empty());
     let mut sources: Vec<Source> = memtables.map(|m| Source::Mem(m.table.iter())).collect();
     if let Some(slot) = view.version.slot(slot) {
         let newest_first = slot.runs.iter().rev();
-        let runs = newest_first.map(|run| RunIter::new(Arc::clone(run), Arc::clone(cache)));
+        let runs = newest_first.map(|run| RunIter::new(Arc::clone(run), Arc::clone(&view.tables)));
         sources.extend(runs.map(Source::Run));
     }
     MergeIter::new(sources)

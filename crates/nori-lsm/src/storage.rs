@@ -4,7 +4,7 @@ use crate::batch::{Operations, WriteBatch};
 use crate::error::{Error, Result};
 use crate::keyspace::Keyspace;
 use crate::lsm::Lsm;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{KeyspaceView, Snapshot};
 use bytes::Bytes;
 use nori_env::sync::{Arc, Mutex};
 use nori_types::{KEY_BYTES_MAX, SeqNo, ValueKind};
@@ -95,7 +95,7 @@ macro_rules! impl_storage {
 }
 
 impl_storage!(Lsm, |store: &Lsm| Box::new(Lsm::snapshot(store)));
-impl_storage!(Keyspace, Keyspace::boxed_snapshot);
+impl_storage!(Keyspace, |keyspace: &Keyspace| Box::new(KeyspaceView::of(keyspace)));
 
 impl StorageSnapshot for Snapshot {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
@@ -107,13 +107,13 @@ impl StorageSnapshot for Snapshot {
     }
 }
 
-impl StorageSnapshot for crate::KeyspaceView {
+impl StorageSnapshot for KeyspaceView {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        crate::KeyspaceView::get(self, key)
+        KeyspaceView::get(self, key)
     }
 
     fn range(&self, lo: Bound<&[u8]>, hi: Bound<&[u8]>) -> Items<'static> {
-        Box::new(crate::KeyspaceView::range::<&[u8], _>(self, (lo, hi)))
+        Box::new(KeyspaceView::range::<&[u8], _>(self, (lo, hi)))
     }
 }
 

@@ -15,6 +15,7 @@ mod close;
 pub(crate) mod commit;
 pub(crate) mod commit_queue;
 mod compact;
+mod edits;
 mod flush;
 mod keyspaces;
 mod maintain;
@@ -25,4 +26,7 @@ mod signal;
 mod state;
 mod threads;
 
-pub(crate) use state::{Handle, Paths, Store};
+pub(crate) use close::destroy;
+pub use close::example_dir;
+pub(crate) use open::{open_read_only, open_store};
+pub(crate) use state::{Handle, Store};

@@ -40,6 +40,7 @@ pub(crate) struct SuperVersion {
     pub(crate) runs_max: usize,
     /// One for each slot of the version.
     sources: Vec<Arc<SlotSources>>,
+    pub(crate) tables: Arc<TableCache>,
 }
 
 /// The runs of a slot, newest first, with their tables as far as they have been opened.
@@ -120,7 +121,8 @@ impl SuperVersion {
         });
         let sources: Vec<_> = sources.collect();
         let runs_max = sources.iter().map(|s| s.runs.len()).max().unwrap_or(0);
-        SuperVersion { active, sealed, version, runs_max, sources }
+        let tables = Arc::clone(cache);
+        SuperVersion { active, sealed, version, runs_max, sources, tables }
     }
 
     /// A fresh memtable is active; the one that was is the newest sealed one.
@@ -132,29 +134,21 @@ impl SuperVersion {
             version: Arc::clone(&self.version),
             runs_max: self.runs_max,
             sources: self.sources.clone(),
+            tables: Arc::clone(&self.tables),
         }
     }
 
     /// Another version, with the memtables as they are.
-    pub(crate) fn with_version(
-        &self,
-        version: Arc<Version>,
-        cache: &Arc<TableCache>,
-    ) -> SuperVersion {
+    pub(crate) fn with_version(&self, version: Arc<Version>) -> SuperVersion {
         let (active, sealed) = (Arc::clone(&self.active), self.sealed.clone());
-        SuperVersion::derive(active, sealed, version, Some(self), cache)
+        SuperVersion::derive(active, sealed, version, Some(self), &self.tables)
     }
 
     /// A version that holds a sealed memtable's data, which goes in the same step.
-    pub(crate) fn flushed(
-        &self,
-        mem: &Arc<Mem>,
-        version: Arc<Version>,
-        cache: &Arc<TableCache>,
-    ) -> SuperVersion {
+    pub(crate) fn flushed(&self, mem: &Arc<Mem>, version: Arc<Version>) -> SuperVersion {
         let others = self.sealed.iter().filter(|m| !Arc::ptr_eq(m, mem));
         let (active, sealed) = (Arc::clone(&self.active), others.cloned().collect());
-        SuperVersion::derive(active, sealed, version, Some(self), cache)
+        SuperVersion::derive(active, sealed, version, Some(self), &self.tables)
     }
 
     /// The memtables, newest first.
@@ -198,13 +192,7 @@ impl SuperVersion {
                     if clip.is_empty() {
                         continue;
                     }
-                    let opened = run.table(at)?;
-                    let from = opened.approximate_offset(&clip.lo)?;
-                    let to = match &clip.hi {
-                        Some(hi) => opened.approximate_offset(hi)?,
-                        None => table.file.meta.bytes,
-                    };
-                    bytes = bytes.saturating_add(to.saturating_sub(from));
+                    bytes = bytes.saturating_add(run.table(at)?.approximate_bytes(&clip));
                 }
             }
         }

@@ -228,7 +228,8 @@ impl Walk {
         let view = &self.pinned;
         let reusable = self.merge.is_some() && self.slot == slot;
         if !reusable {
-            self.limits = view.version.slot(slot).range.intersection(&self.range);
+            let Some(found) = view.version.slot(slot) else { return };
+            self.limits = found.range.intersection(&self.range);
             self.merge = Some(merge_slot(view, slot));
             self.slot = slot;
         }
@@ -236,8 +237,8 @@ impl Walk {
 
     fn enter_next_slot(&mut self) -> Result<bool> {
         let next = self.slot + 1;
-        let inside = next < self.pinned.version.slot_count()
-            && self.range.is_below_end(&self.pinned.version.slot(next).range.lo);
+        let slot = self.pinned.version.slot(next);
+        let inside = slot.is_some_and(|slot| self.range.is_below_end(&slot.range.lo));
         if !inside {
             self.merge = None;
             return Ok(false);
@@ -250,7 +251,8 @@ impl Walk {
     }
 
     fn enter_previous_slot(&mut self) -> Result<bool> {
-        let inside = self.slot > 0 && self.range.lo < self.pinned.version.slot(self.slot).range.lo;
+        let slot = self.pinned.version.slot(self.slot);
+        let inside = self.slot > 0 && slot.is_some_and(|slot| self.range.lo < slot.range.lo);
         if !inside {
             self.merge = None;
             return Ok(false);

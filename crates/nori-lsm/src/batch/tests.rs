@@ -70,7 +70,10 @@ fn cut_flipped_and_random_payloads_do_not_panic() {
     let mut longer = good.clone();
     longer.push(0);
     assert!(decode(&longer).is_err());
-    assert_eq!(decode(&[0xff; 40]), Err(BadPayload::Malformed("the sequence number has more than 56 bits")));
+    assert_eq!(
+        decode(&[0xff; 40]),
+        Err(BadPayload::Malformed("the sequence number has more than 56 bits"))
+    );
 }
 
 #[test]

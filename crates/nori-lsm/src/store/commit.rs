@@ -39,6 +39,11 @@ impl Request for Commit {
 }
 
 impl Commit {
+    fn payload(&self) -> Option<&[u8]> {
+        let batch = self.batch.as_ref().filter(|_| self.outcome.is_none());
+        batch.map(WriteBatch::payload)
+    }
+
     /// The batch, as long as the member belongs to the group.
     fn admitted(&mut self) -> Option<&mut WriteBatch> {
         if self.outcome.is_some() { None } else { self.batch.as_mut() }
@@ -139,10 +144,8 @@ impl Store {
             batch.payload_at(next);
             next = next.plus(batch.len() as u64);
         }
-        let appended = {
-            let payloads = members(own, others).map(|batch| batch.payload());
-            writer.wal.append(payloads)?
-        };
+        let payloads = std::iter::once(&*own).chain(&*others).filter_map(Commit::payload);
+        let appended = writer.wal.append(payloads)?;
         self.assigned.store(last.get(), Ordering::Relaxed);
         if load.sync {
             writer.wal.sync_to(appended.end)?;

@@ -61,10 +61,8 @@ impl<R: Request> CommitQueue<R> {
     pub(crate) fn submit(&self, request: R, lead: impl FnOnce(&mut R, &mut [R])) -> R {
         let mut state = self.state.lock();
         let mut own = if state.led {
-            let ticket = Arc::new(Ticket {
-                turn: Mutex::new(Turn::Waiting(request)),
-                wake: Condvar::new(),
-            });
+            let ticket =
+                Arc::new(Ticket { turn: Mutex::new(Turn::Waiting(request)), wake: Condvar::new() });
             state.waiting.push_back(Arc::clone(&ticket));
             drop(state);
             match ticket.wait() {

@@ -9,7 +9,7 @@ use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::{Counters, Decision};
 use crate::store::state::{Store, Writer};
-use nori_compaction::Output;
+use nori_compaction::{Output, Retain};
 use nori_env::sync::{Arc, Condvar, Mutex};
 use nori_manifest::{Run, Slot, SlotId};
 use nori_types::KeyRange;
@@ -70,6 +70,12 @@ impl Jobs {
         !self.busy.lock().is_empty()
     }
 
+    /// Wakes those who wait for a slot, to see that the store is closed.
+    pub(crate) fn wake(&self) {
+        let _busy = self.busy.lock();
+        self.freed.notify_all();
+    }
+
     fn remember(&self, decision: Decision) {
         let mut decisions = self.decisions.lock();
         if decisions.len() == DECISIONS_MAX {
@@ -117,10 +123,14 @@ impl Store {
     pub(crate) fn compact_range(&self, range: &KeyRange) -> Result<()> {
         self.flush_all()?;
         let writer = self.writer()?;
-        let view = self.pin();
-        for (_, slot) in view.version.slots_in(range) {
-            let _held = self.jobs.hold(self, &slot.range)?;
+        // Slot by slot by key: a slot that is cut meanwhile is followed by its new neighbour.
+        let mut next = (!range.is_empty()).then(|| range.lo.clone());
+        while let Some(lo) = next {
+            let old = self.pin().version.route(&lo).1.range.clone();
+            let _held = self.jobs.hold(self, &old)?;
+            let slot = Arc::clone(self.pin().version.route(&lo).1);
             self.merge_slot(writer, slot.id, true, || "asked for".to_string())?;
+            next = slot.range.hi.clone().filter(|hi| range.is_below_end(hi));
         }
         self.signal.wake();
         Ok(())
@@ -144,17 +154,12 @@ impl Store {
         let stripes = self.stripes();
         let pinned: &[Arc<Run>] = &slot.runs;
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
-        let numbers = || self.take_file_number();
-        let output = nori_compaction::compact(
-            &self.table_writer(&numbers),
-            &self.tables,
-            pinned,
-            stripes,
-            true,
-            dropped,
-        )?;
+        // All of the slot's runs are merged, so nothing older lies below.
+        let retain = Retain::new(stripes, true, dropped);
+        let output =
+            self.with_destination(|to| nori_compaction::compact(pinned, &self.tables, retain, to))?;
         let logged = self.log_edit(writer, |version| {
-            Ok(version.edit_replace(id, pinned, &output.tables)?)
+            Ok(version.edit_replace(id, pinned, &output.tables, &[])?)
         });
         if logged.is_err() {
             self.abandon(output.tables.iter().map(|t| t.number));
@@ -218,7 +223,8 @@ impl Store {
             let Some(_held) = unseen.then(|| self.jobs.try_hold(slot.id)).flatten() else {
                 continue;
             };
-            let done = self.log_edit(writer, |version| Ok(version.edit_purge_slot(slot.id)?));
+            let done =
+                self.log_edit(writer, |version| Ok(version.edit_purge_slot(slot.id, oldest)?));
             self.health.note(Work::Compaction, &done, &self.events);
             return match done {
                 // It is tried again when something changes.

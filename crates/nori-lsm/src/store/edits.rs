@@ -14,11 +14,7 @@ impl Store {
         writer: &Writer,
         edit: impl FnOnce(&Version) -> Result<VersionEdit>,
     ) -> Result<()> {
-        self.log_edit_with(
-            writer,
-            |view| edit(&view.version),
-            |old, version| old.with_version(version, &self.tables),
-        )
+        self.log_edit_with(writer, |view| edit(&view.version), SuperVersion::with_version)
     }
 
     /// As [`Store::log_edit`]; `derive` makes the new super-version of the newest one, which may

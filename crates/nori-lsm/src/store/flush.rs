@@ -33,13 +33,9 @@ impl Store {
         let view = self.pin();
         let stripes = self.stripes();
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
-        let numbers = || self.take_file_number();
-        let output = nori_compaction::flush(
-            &self.table_writer(&numbers),
-            mem.table.iter(),
-            stripes,
-            dropped,
-        )?;
+        let output = self.with_destination(|to| {
+            nori_compaction::flush(&mut mem.table.iter(), stripes, dropped, to)
+        })?;
         self.install_flush(writer, mem, &output)?;
         self.note_flush(mem, &output, (self.config.clock.now() - start).as_micros() as u64);
         self.retire_segments(writer)
@@ -59,7 +55,7 @@ impl Store {
                 let durable = writer.wal.durable();
                 Ok(view.version.edit_flush(&output.tables, &holds, floor, last, durable)?)
             },
-            |old, version| old.flushed(mem, version, &self.tables),
+            |old, version| old.flushed(mem, version),
         );
         if result.is_err() {
             // The failed edit may be on disk and name them: they go once the manifest is settled.

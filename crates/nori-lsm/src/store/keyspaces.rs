@@ -42,9 +42,7 @@ impl Store {
         let (before, seq) = self.take_seq()?;
         let durable = writer.wal.sync()?;
         let id = self.pin().version.catalog.next_id();
-        self.log_settled(writer, |version| {
-            Ok(version.edit_create_keyspace(name, seq, durable)?)
-        })?;
+        self.log_settled(writer, |version| Ok(version.edit_create_keyspace(name, seq, durable)?))?;
         self.publish(before, seq);
         let state = Arc::new(KeyspaceState::new(id, name, self.id));
         self.keyspaces.lock().insert(name.to_string(), Arc::clone(&state));

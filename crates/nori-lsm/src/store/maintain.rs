@@ -62,7 +62,7 @@ impl Store {
         let mut numbers = numbers.into_iter();
         let mut deleted = false;
         while let Some(number) = numbers.next() {
-            self.tables.forget(number);
+            self.tables.remove(number);
             match self.fs.remove(&self.paths.table(number)) {
                 Ok(()) => {}
                 Err(e) if e.is_not_found() => continue,

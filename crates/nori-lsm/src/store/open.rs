@@ -292,8 +292,8 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         .map(|k| (k.name.clone(), Arc::new(KeyspaceState::new(k.id, &k.name, id))))
         .collect();
     let default = keyspaces.get(nori_manifest::DEFAULT_KEYSPACE).cloned();
-    let default =
-        default.unwrap_or_else(|| Arc::new(KeyspaceState::new(0, nori_manifest::DEFAULT_KEYSPACE, id)));
+    let default = default
+        .unwrap_or_else(|| Arc::new(KeyspaceState::new(0, nori_manifest::DEFAULT_KEYSPACE, id)));
     let reaper = Reaper::new();
     let next_file = version.next_file;
     let obsolete = version.obsolete().clone();

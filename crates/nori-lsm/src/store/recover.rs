@@ -142,7 +142,9 @@ impl<'a> Replay<'a> {
         self.report.bytes += payload.len() as u64;
         if operations.last_seq() <= self.flushed {
             // In tables already. Still read to its end: damage is never passed over.
-            return operations.map(|op| op.map(|_| ())).collect::<std::result::Result<(), _>>()
+            return operations
+                .map(|op| op.map(|_| ()))
+                .collect::<std::result::Result<(), _>>()
                 .map_err(|bad| self.bad(at, bad));
         }
         let full = self.memtables.last().is_none_or(|m| m.table.bytes() >= self.memtable_bytes);
@@ -165,7 +167,8 @@ impl<'a> Replay<'a> {
     }
 
     fn bad(&self, at: Position, bad: BadPayload) -> Error {
-        let path = self.paths.wal.join(FileName::Segment(nori_types::FileNumber(at.segment)).to_string());
+        let path =
+            self.paths.wal.join(FileName::Segment(nori_types::FileNumber(at.segment)).to_string());
         match bad {
             BadPayload::Malformed(found) => {
                 Corruption::new(path, at.offset, "a record's batch", "operations", found).into()

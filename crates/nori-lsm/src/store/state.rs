@@ -9,13 +9,16 @@ use crate::metrics::{Counters, RecoveryReport};
 use crate::store::commit::Commit;
 use crate::store::commit_queue::CommitQueue;
 use crate::store::compact::Jobs;
+use crate::store::open::table_options;
 use crate::store::signal::Signal;
 use crate::super_version::{Pinned, SuperVersion};
+use nori_compaction::Destination;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::thread::JoinHandle;
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{FileLock, FileSystem};
 use nori_manifest::{Deferred, Manifest, Obsolete, Published, Reaper, Snapshots};
+use nori_memtable::Visible;
 use nori_sstable::{BlockCache, TableCache};
 use nori_types::{FileName, FileNumber, SeqNo};
 use nori_wal::Wal;
@@ -70,7 +73,7 @@ pub(crate) struct Store {
     pub(crate) writer: Option<Writer>,
     pub(crate) published: Published<Deferred<SuperVersion>>,
     /// V: every write at or below it is visible.
-    pub(crate) visible: AtomicU64,
+    pub(crate) visible: Visible,
     /// The last sequence number given; the commit leader's.
     pub(crate) assigned: AtomicU64,
     pub(crate) next_file: AtomicU64,
@@ -86,6 +89,8 @@ pub(crate) struct Store {
     pub(crate) keyspaces: Mutex<HashMap<String, Arc<KeyspaceState>>>,
     pub(crate) default: Arc<KeyspaceState>,
     pub(crate) closed: AtomicBool,
+    /// Ends background threads and the jobs they run.
+    pub(crate) cancelled: AtomicBool,
     /// Outputs of edits whose append failed: deleted once the manifest is settled.
     pub(crate) orphans: Mutex<Vec<FileNumber>>,
     pub(crate) synced_at: Mutex<Duration>,
@@ -104,18 +109,26 @@ impl Store {
         if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    /// The visible sequence number. Load the super-version first.
-    pub(crate) fn visible(&self) -> SeqNo {
-        SeqNo::new(self.visible.load(Ordering::Acquire))
-    }
-
     pub(crate) fn pin(&self) -> Pinned {
         self.published.load_full()
     }
 
     /// The stripes' ends for a flush or a job. Pin its input first.
     pub(crate) fn stripes(&self) -> Vec<SeqNo> {
-        self.snapshots.stripes(|| self.visible())
+        self.snapshots.stripes(|| self.visible.load())
+    }
+
+    /// Runs a job that writes tables of this store.
+    pub(crate) fn with_destination<T>(
+        &self,
+        job: impl FnOnce(&Destination<'_>) -> nori_compaction::Result<T>,
+    ) -> Result<T> {
+        let numbers = || self.take_file_number();
+        let table = table_options(&self.config);
+        let (dir, bytes) = (&self.paths.sst, self.config.table_bytes);
+        let mut to = Destination::new(&*self.fs, dir, &numbers, &table, bytes);
+        to.cancelled = Some(&self.cancelled);
+        job(&to).map_err(Error::from)
     }
 
     /// The next file number; never given twice.
@@ -131,13 +144,8 @@ impl Store {
 
     /// Moves V from the number before a group to its last.
     pub(crate) fn publish(&self, before: SeqNo, last: SeqNo) {
-        let moved = self.visible.compare_exchange(
-            before.get(),
-            last.get(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        debug_assert!(moved.is_ok(), "V moves only by the commit leader, in order");
+        let moved = self.visible.publish(before, last);
+        debug_assert!(moved, "V moves only by the commit leader, in order");
     }
 }
 
