@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::{Keyspace, KeyspaceState};
 use bytes::Bytes;
 use nori_env::sync::Arc;
-use nori_types::{KEY_BYTES_MAX, Reader, SeqNo, ValueKind, put_varint};
+use nori_types::{KEY_BYTES_MAX, Reader, SeqNo, ValueKind, put_varint, varint_len};
 use std::fmt;
 
 /// The longest value, in bytes.
@@ -110,8 +110,9 @@ impl WriteBatch {
         let mut batch = WriteBatch::new();
         let sized = key.len() <= KEY_BYTES_MAX && value.is_none_or(|v| v.len() <= VALUE_BYTES_MAX);
         if sized {
-            let value_len = value.map_or(0, <[u8]>::len);
-            batch.bytes.reserve_exact(HEADER_BYTES + 20 + key.len() + value_len);
+            let (key, value) = (state.prefix().len() + key.len(), value.map_or(0, <[u8]>::len));
+            let lengths = varint_len(key as u64) + varint_len(value as u64);
+            batch.bytes.reserve_exact(HEADER_BYTES + 1 + lengths + key + value);
         }
         batch.name(state);
         batch.push(state.prefix(), key, value);

@@ -53,8 +53,7 @@ impl Store {
             None => writer.wal.sync().map(|_| ()).map_err(Error::from),
         };
         let flushed = self.flush_last(writer);
-        self.reaper.run_pending();
-        let cleaned = self.clean_step().map(|_| ());
+        let cleaned = self.clean(writer).map(|_| ());
         synced.and(flushed).and(cleaned)
     }
 

@@ -202,10 +202,9 @@ impl Store {
             writer.wal.next_segment()?
         };
         let fresh = Arc::new(Mem::new(first_segment));
-        self.install(|old| old.rotated(Arc::clone(&fresh)));
-        let view = self.published.load_full();
-        let Some(sealed) = view.sealed.first() else { return Ok(()) };
+        let sealed = Arc::clone(&self.pin().active);
         sealed.table.seal();
+        self.install(|old| old.rotated(Arc::clone(&fresh)));
         self.events.emit(|| VizEvent::MemtableRotated {
             bytes: sealed.table.bytes() as u64,
             entries: sealed.table.len() as u64,

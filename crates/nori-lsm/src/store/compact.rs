@@ -156,8 +156,9 @@ impl Store {
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
         // All of the slot's runs are merged, so nothing older lies below.
         let retain = Retain::new(stripes, true, dropped);
-        let output =
-            self.with_destination(|to| nori_compaction::compact(pinned, &self.tables, retain, to))?;
+        let output = self.with_destination(true, |to| {
+            nori_compaction::compact(pinned, &self.tables, retain, to)
+        })?;
         let logged = self.log_edit(writer, |version| {
             Ok(version.edit_replace(id, pinned, &output.tables, &[])?)
         });

@@ -33,7 +33,7 @@ impl Store {
         let view = self.pin();
         let stripes = self.stripes();
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
-        let output = self.with_destination(|to| {
+        let output = self.with_destination(false, |to| {
             nori_compaction::flush(&mut mem.table.iter(), stripes, dropped, to)
         })?;
         self.install_flush(writer, mem, &output)?;

@@ -27,20 +27,25 @@ impl Store {
     /// Frees what was let go of, deletes files that nobody needs, prepares a segment.
     pub(crate) fn clean_step(&self) -> Result<bool> {
         let writer = self.writer()?;
-        let freed = self.reaper.run_pending() > 0;
-        let deleted = self.delete_obsolete(writer);
-        let retired = self.retire_segments(writer);
+        let cleaned = self.clean(writer);
         let prepared = match writer.wal.poisoned() {
             Some(_) => Ok(false),
             None => writer.wal.prepare_spare(self.spare_bytes()).map_err(Error::from),
         };
-        let done = deleted.and_then(|deleted| {
-            retired?;
-            Ok(prepared? || deleted || freed)
-        });
+        let done = cleaned.and_then(|cleaned| Ok(prepared? || cleaned));
         let outcome = done.as_ref().map(|_| ()).map_err(Clone::clone);
         self.health.note(Work::Cleaning, &outcome, &self.events);
         done
+    }
+
+    /// Frees what was let go of and deletes files that nobody needs.
+    pub(crate) fn clean(&self, writer: &Writer) -> Result<bool> {
+        let freed = self.reaper.run_pending() > 0;
+        let deleted = self.delete_obsolete(writer);
+        let retired = self.retire_segments(writer);
+        let deleted = deleted?;
+        retired?;
+        Ok(deleted || freed)
     }
 
     /// How much of a segment is written ahead with zeros: a memtable's worth, to a limit.

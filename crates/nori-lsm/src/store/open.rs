@@ -55,7 +55,7 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
     let created = found.is_none();
     let found = match found {
         Some(found) => found,
-        None => new_store(&config)?,
+        None => new_store(&config, &paths)?,
     };
     let recovered = recover(&config, &paths, found)?;
     let Recovered { wal, manifest, version, mut report, last } = recovered;
@@ -107,17 +107,23 @@ fn check_wanted(fs: &dyn FileSystem, paths: &Paths, config: &Config) -> Result<(
     Ok(())
 }
 
-fn new_store(config: &Config) -> Result<Found> {
+fn new_store(config: &Config, paths: &Paths) -> Result<Found> {
     let mut version = Version::new();
     let state = KeyspaceState::new(0, nori_manifest::DEFAULT_KEYSPACE, 0);
     let guards: Vec<_> = config.initial_guards.iter().map(|key| state.stored(key)).collect();
     if !guards.is_empty() {
         version = version.apply(&version.edit_split(&guards, true)?)?;
     }
+    // An unfinished creation may have left a segment without records.
+    let names = list(&*config.file_system, &paths.wal)?;
+    let segments = names.iter().filter_map(|name| match name {
+        FileName::Segment(number) => Some(number.0),
+        _ => None,
+    });
     Ok(Found {
         version,
         memtables: Vec::new(),
-        highest_segment: 0,
+        highest_segment: segments.max().unwrap_or(0),
         manifest_cut: false,
         report: RecoveryReport::default(),
     })

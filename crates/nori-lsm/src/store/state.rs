@@ -118,16 +118,17 @@ impl Store {
         self.snapshots.stripes(|| self.visible.load())
     }
 
-    /// Runs a job that writes tables of this store.
+    /// Runs a job that writes tables of this store; `cancellable` by closing the store.
     pub(crate) fn with_destination<T>(
         &self,
+        cancellable: bool,
         job: impl FnOnce(&Destination<'_>) -> nori_compaction::Result<T>,
     ) -> Result<T> {
         let numbers = || self.take_file_number();
         let table = table_options(&self.config);
         let (dir, bytes) = (&self.paths.sst, self.config.table_bytes);
         let mut to = Destination::new(&*self.fs, dir, &numbers, &table, bytes);
-        to.cancelled = Some(&self.cancelled);
+        to.cancelled = cancellable.then_some(&self.cancelled);
         job(&to).map_err(Error::from)
     }
 
