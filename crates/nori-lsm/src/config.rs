@@ -1,7 +1,6 @@
 //! How a store is set up. Every option may change between opens.
 
 use crate::error::{Error, Result};
-use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_env::{Clock, FileSystem, OsFs, SystemClock};
 use serde::{Deserialize, Serialize};
@@ -191,10 +190,6 @@ impl Config {
     pub(crate) fn reserve_bytes(&self) -> u64 {
         let memtables = (self.max_sealed as u64 + 1).saturating_mul(self.memtable_bytes as u64);
         self.disk_reserve_bytes.unwrap_or(memtables.saturating_add(1 << 20))
-    }
-
-    pub(crate) fn guards(&self) -> Vec<Bytes> {
-        self.initial_guards.iter().map(|g| Bytes::copy_from_slice(g)).collect()
     }
 }
 

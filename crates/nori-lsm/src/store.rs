@@ -29,4 +29,4 @@ mod threads;
 pub(crate) use close::destroy;
 pub use close::example_dir;
 pub(crate) use open::{open_read_only, open_store};
-pub(crate) use state::{Handle, Store};
+pub(crate) use state::Handle;

@@ -8,7 +8,7 @@ use crate::store::state::{Handle, Paths, Store};
 use nori_env::FileSystem;
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
-use nori_manifest::Manifest;
+use nori_manifest::{Manifest, ManifestOptions};
 use nori_types::FileName;
 use nori_wal::{Wal, WalOptions};
 use std::path::Path;
@@ -102,7 +102,7 @@ impl Store {
         let last = self.visible.load();
         let edit = view.version.edit_positions(floor, last, wal.durable());
         let version = view.version.apply(&edit)?;
-        Manifest::create(Arc::clone(&self.fs), &target.root, &version)?;
+        Manifest::create(Arc::clone(&self.fs), &target.root, &version, ManifestOptions::default())?;
         Ok(CheckpointInfo { sequence: last.get(), tables, bytes })
     }
 }

@@ -137,7 +137,7 @@ impl<R: Request> Drop for Relay<'_, R> {
 
 impl<R> Ticket<R> {
     /// Waits to be finished (Ok) or to lead (Err).
-    fn wait(&self) -> std::result::Result<R, R> {
+    fn wait(&self) -> Result<R, R> {
         let mut turn = self.turn.lock();
         loop {
             match std::mem::replace(&mut *turn, Turn::Taken) {

@@ -31,7 +31,7 @@ impl Store {
         let next_file = self.next_file.load(Ordering::Relaxed);
         let edit = edit(&view)?.with_next_file(next_file);
         let logged = manifest.log(&view.version, edit);
-        if manifest.is_poisoned() {
+        if manifest.poisoned().is_some() {
             writer.wal.poison("CURRENT could not be replaced: which manifest rules is unknown");
         }
         let version = logged?;

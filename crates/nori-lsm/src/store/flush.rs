@@ -53,7 +53,7 @@ impl Store {
                 let holds = |range: &nori_types::KeyRange| mem.table.has_key_in(range);
                 let (floor, last) = (next.first_segment, mem.table.last_seq());
                 let durable = writer.wal.durable();
-                Ok(view.version.edit_flush(&output.tables, &holds, floor, last, durable)?)
+                Ok(view.version.edit_flush(&output.tables, &holds, floor, last, durable))
             },
             |old, version| old.flushed(mem, version),
         );

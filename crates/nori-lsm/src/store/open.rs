@@ -23,7 +23,7 @@ use crate::super_version::{Mem, SuperVersion};
 use nori_env::FileSystem;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::{Arc, Mutex};
-use nori_manifest::{Manifest, Published, Reaper, Snapshots, Version};
+use nori_manifest::{Manifest, ManifestOptions, Published, Reaper, Snapshots, Version};
 use nori_memtable::Visible;
 use nori_sstable::{BlockCache, TableCache};
 use nori_types::{FileName, FileNumber, SeqNo};
@@ -33,8 +33,6 @@ use std::path::{Path, PathBuf};
 
 /// Groups grow up to about this many bytes.
 const GROUP_BYTES_MAX: usize = 1 << 20;
-
-static STORES_OPENED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 
 /// Opens a store for reading and writing.
 pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
@@ -175,7 +173,8 @@ fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
         .edit_positions(floor, last, wal.durable())
         .with_next_file(next_file.load(Ordering::Relaxed));
     let version = version.apply(&positions)?;
-    let manifest = Manifest::create(Arc::clone(fs), &paths.root, &version)?;
+    let manifest =
+        Manifest::create(Arc::clone(fs), &paths.root, &version, ManifestOptions::default())?;
     Ok(Recovered { wal, manifest, version: Arc::new(version), report, last })
 }
 
@@ -287,10 +286,12 @@ struct Parts {
 fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> Store {
     let Parts { active, sealed, version, last, report } = parts;
     let fs = Arc::clone(&config.file_system);
-    let id = STORES_OPENED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    // Never 0, which "default" of any store stands for.
+    let id = fs.random() | 1;
     let blocks = BlockCache::new(config.block_cache_bytes);
     let cache = Arc::clone(&blocks);
-    let tables = TableCache::new(Arc::clone(&fs), &paths.sst, cache, config.max_open_files);
+    let limit = config.max_open_files;
+    let tables = Arc::new(TableCache::new(Arc::clone(&fs), &paths.sst, cache, limit));
     let keyspaces: HashMap<String, Arc<KeyspaceState>> = version
         .catalog
         .iter()

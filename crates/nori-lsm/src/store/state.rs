@@ -81,7 +81,7 @@ pub(crate) struct Store {
     pub(crate) snapshots: Snapshots,
     pub(crate) tables: Arc<TableCache>,
     pub(crate) blocks: Arc<BlockCache>,
-    pub(crate) obsolete: Arc<Obsolete>,
+    pub(crate) obsolete: Obsolete,
     pub(crate) reaper: Reaper,
     pub(crate) flushing: Mutex<()>,
     pub(crate) jobs: Jobs,
@@ -139,7 +139,7 @@ impl Store {
 
     /// Installs what `derive` makes of the current super-version.
     pub(crate) fn install(&self, derive: impl Fn(&SuperVersion) -> SuperVersion) {
-        self.published.update(|old| Arc::new(self.reaper.defer(derive(old))));
+        self.published.update(|old| self.reaper.defer(derive(old)));
         self.signal.wake();
     }
 
