@@ -48,6 +48,11 @@ impl Snapshots {
         self.live.lock().first_key_value().map(|(seq, _)| *seq)
     }
 
+    /// The live snapshots' numbers, ascending, and how many are at each.
+    pub fn live(&self) -> Vec<(SeqNo, usize)> {
+        self.live.lock().iter().map(|(seq, count)| (*seq, *count)).collect()
+    }
+
     /// How many snapshots live.
     pub fn len(&self) -> usize {
         self.live.lock().values().sum()
