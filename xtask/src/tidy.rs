@@ -72,7 +72,19 @@ fn look_at(workspace: &Workspace, path: &Path) -> Result<Vec<String>, Failure> {
     let name = workspace.relative(path);
     let text = std::fs::read_to_string(path)
         .map_err(|e| Failure::new(format!("{name}: {e}"), "a source file is UTF-8 text"))?;
-    Ok(SourceFile::new(&name, &text).findings())
+    Ok(SourceFile::new(&name, &text, is_test_module(path)).findings())
+}
+
+/// Whether a file is declared as a module under `#[cfg(test)]`, or one of its parents is.
+fn is_test_module(path: &Path) -> bool {
+    let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else { return false };
+    let name = stem.to_string_lossy();
+    // `src/a/b.rs` is declared in `src/a.rs`; `src/a.rs` in `src/lib.rs` or `src/main.rs`.
+    let parents = [folder.with_extension("rs"), folder.join("lib.rs"), folder.join("main.rs")];
+    parents.iter().filter(|parent| parent.as_path() != path).any(|parent| {
+        let Ok(text) = std::fs::read_to_string(parent) else { return false };
+        rules::declares_test_module(&text, &name) || is_test_module(parent)
+    })
 }
 
 /// Rule 8.

@@ -32,11 +32,13 @@ pub(super) struct SourceFile<'a> {
 }
 
 impl<'a> SourceFile<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str) -> SourceFile<'a> {
+    /// `is_test`: the file is a module that exists only in tests.
+    pub(super) fn new(name: &'a str, text: &'a str, is_test: bool) -> SourceFile<'a> {
         let code = code_only(text);
         let test_lines = test_only_lines(&code);
         let parts = || name.split('/');
-        let is_test = parts().any(|part| matches!(part, "tests" | "examples" | "benches"))
+        let is_test = is_test
+            || parts().any(|part| matches!(part, "tests" | "examples" | "benches"))
             || parts().next_back().is_some_and(|file| file.ends_with("tests.rs"));
         SourceFile { name, text, code, is_test, test_lines }
     }
@@ -169,6 +171,16 @@ impl<'a> SourceFile<'a> {
     fn is_in_test(&self, line: usize) -> bool {
         self.is_test || self.test_lines.iter().any(|range| range.contains(&line))
     }
+}
+
+/// Whether a file declares `mod name;` for tests only.
+pub(super) fn declares_test_module(text: &str, name: &str) -> bool {
+    let code = code_only(text);
+    let tests = test_only_lines(&code);
+    code.match_indices(&format!("mod {name};")).any(|(at, _)| {
+        let line = line_of(&code, at);
+        tests.iter().any(|range| range.contains(&line))
+    })
 }
 
 /// Rule 9, for text files of any kind.

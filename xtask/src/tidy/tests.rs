@@ -1,12 +1,12 @@
 //! Each rule of `tidy` with a file that breaks it, and one that only looks as if it did.
 
-use super::rules::{SourceFile, foreign_words};
+use super::rules::{SourceFile, declares_test_module, foreign_words};
 
 const OPENING: &str = "//! A file.\n";
 
 /// The findings about `body` under the opening line, in a file of this name.
 fn findings_in(name: &str, body: &str) -> Vec<String> {
-    SourceFile::new(name, &format!("{OPENING}{body}")).findings()
+    SourceFile::new(name, &format!("{OPENING}{body}"), false).findings()
 }
 
 #[track_caller]
@@ -24,7 +24,7 @@ fn dirty(body: &str, expected: &str) {
 #[test]
 fn a_file_opens_with_its_description() {
     clean("");
-    let found = SourceFile::new("a.rs", "use std::fmt;\n").findings();
+    let found = SourceFile::new("a.rs", "use std::fmt;\n", false).findings();
     assert!(found.len() == 1 && found[0].contains("opens with"), "{found:#?}");
 }
 
@@ -91,4 +91,13 @@ fn no_file_points_outside_of_the_project() {
         assert!(found.len() == 1 && found[0].starts_with("README.md:2:"), "{found:#?}");
     }
     assert!(foreign_words("README.md", "the design, shared by all").is_empty());
+}
+
+#[test]
+fn a_module_declared_for_tests_is_a_test() {
+    let parent = "mod a;\n#[cfg(test)]\nmod testing;\nmod z;\n";
+    assert!(declares_test_module(parent, "testing"));
+    assert!(!declares_test_module(parent, "a") && !declares_test_module(parent, "z"));
+    let unwraps = SourceFile::new("src/testing.rs", "//! x\nfn f() { g().unwrap() }\n", true);
+    assert!(unwraps.findings().is_empty());
 }
