@@ -16,6 +16,10 @@ impl<'a> Input<'a> {
         self.bytes.is_empty()
     }
 
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(crate) fn u8(&mut self) -> u8 {
         match self.bytes.split_first() {
             Some((&first, rest)) => {
