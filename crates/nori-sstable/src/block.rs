@@ -5,12 +5,14 @@
 
 mod builder;
 mod cursor;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use builder::BlockBuilder;
 pub(crate) use cursor::{Cursor, share_or_copy};
 
 use crate::error::Bad;
-use crate::format::{Mark, order};
+use crate::format::{CONTENT_BYTES_MAX, Mark, order};
 use bytes::Bytes;
 use nori_types::Reader;
 use std::cmp::Ordering;
@@ -52,6 +54,9 @@ pub(crate) struct Hit {
 impl Block {
     pub(crate) fn parse(content: Bytes) -> Result<Block, Bad> {
         const DAMAGED: Bad = Bad::Damaged("restart points of a block");
+        if content.len() as u64 > CONTENT_BYTES_MAX {
+            return Err(Bad::Damaged("length of a block"));
+        }
         let (body, tail) = content.split_last_chunk::<4>().ok_or(DAMAGED)?;
         let restart_count = u32::from_le_bytes(*tail) as usize;
         let restarts_at =

@@ -4,7 +4,7 @@
 //! 255 for one), so no small file can ask for much memory.
 
 use crate::error::Bad;
-use crate::format::{TAG_LZ4, TAG_PLAIN};
+use crate::format::{CONTENT_BYTES_MAX, TAG_LZ4, TAG_PLAIN};
 use crate::options::Compression;
 use bytes::Bytes;
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
@@ -65,7 +65,8 @@ fn decompress(payload: &[u8]) -> Result<Vec<u8>, Bad> {
     let mut reader = Reader::new(payload);
     let len = usize::try_from(reader.varint()?).map_err(|_| DAMAGED)?;
     let packed = reader.rest();
-    if len > packed.len().saturating_mul(EXPANSION_MAX) {
+    let len_max = packed.len().saturating_mul(EXPANSION_MAX);
+    if len > len_max || len as u64 > CONTENT_BYTES_MAX {
         return Err(Bad::Damaged("content length of a compressed block"));
     }
     let mut content = vec![0; len];

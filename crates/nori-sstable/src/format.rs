@@ -61,6 +61,8 @@ pub(crate) const MAGIC: [u8; 8] = *b"nori-sst";
 pub(crate) const FOOTER_BYTES: usize = 128;
 /// Tag and checksum behind a payload.
 pub(crate) const TRAILER_BYTES: usize = 5;
+/// The longest content of a block: offsets in it are 32-bit numbers.
+pub(crate) const CONTENT_BYTES_MAX: u64 = u32::MAX as u64;
 /// The longest value.
 pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 30;
 /// The longest user key: the engine's limit and room for a keyspace id.
@@ -235,3 +237,6 @@ impl Footer {
 fn footer_checksum(footer: &[u8; FOOTER_BYTES]) -> u32 {
     checksum(u64::from_le_bytes(MAGIC), &footer[..COVERED])
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,3 +129,60 @@ fn number(value: &[u8]) -> Result<u64, Bad> {
     let number = reader.varint()?;
     if reader.is_empty() { Ok(number) } else { Err(Bad::Damaged("number in the properties")) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use nori_env::Rng;
+
+    fn sample() -> Properties {
+        Properties {
+            entries: 300,
+            tombstones: 2,
+            keys: 17,
+            data_blocks: 9,
+            raw_key_bytes: 1 << 40,
+            raw_value_bytes: 5,
+            seq_min: SeqNo::new(3),
+            seq_max: SeqNo::MAX,
+            smallest: Bytes::new(),
+            largest: Bytes::from_static(b"\xff"),
+            created_unix_ms: 1_700_000_000_000,
+        }
+    }
+
+    #[test]
+    fn properties_come_back_and_unknown_names_are_passed_over() {
+        let bytes = sample().encode();
+        assert_eq!(Properties::decode(&bytes), Ok(sample()));
+        let mut later = bytes.clone();
+        later.extend_from_slice(b"\x03zzz\x02??");
+        assert_eq!(Properties::decode(&later), Ok(sample()));
+        let mut unordered = bytes;
+        unordered.extend_from_slice(b"\x01a\x00");
+        assert!(Properties::decode(&unordered).is_err());
+    }
+
+    #[test]
+    fn another_comparator_is_refused() {
+        let mut bytes = sample().encode();
+        let at = bytes.windows(8).position(|w| w == BYTEWISE).unwrap();
+        bytes[at] = b'B';
+        assert!(Properties::decode(&bytes).is_err());
+        assert!(Properties::decode(b"").is_err());
+    }
+
+    #[test]
+    fn damaged_properties_are_errors_or_other_numbers() {
+        let good = sample().encode();
+        let mut rng = Rng::new(5);
+        for _ in 0..20_000 {
+            let mut bad = good.clone();
+            let at = rng.index(bad.len());
+            bad[at] = rng.below(256) as u8;
+            bad.truncate(1 + rng.index(bad.len() * 2));
+            let _ = Properties::decode(&bad);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use nori_env::Rng;
+use nori_testkit::{Entry, KeyGen, entries, run_seeds};
+
+fn build(entries: &[Entry], interval: usize) -> Vec<u8> {
+    let mut builder = BlockBuilder::new(interval);
+    for entry in entries {
+        builder.add(&entry.key, Mark::of(&entry.internal_key()), &entry.value);
+    }
+    let bytes = builder.bytes();
+    let content = builder.finish().to_vec();
+    assert_eq!(content.len(), bytes, "the builder knows its length");
+    content
+}
+
+fn random_block(seed: u64) -> (Vec<Entry>, Vec<u8>, Rng) {
+    let mut rng = Rng::new(seed);
+    let mut keys = KeyGen::new(&mut rng, 12);
+    let count = 1 + rng.index(60);
+    let entries = entries(&mut rng, &mut keys, 1, count);
+    let content = build(&entries, 1 + rng.index(16));
+    (entries, content, rng)
+}
+
+#[test]
+fn whatever_the_bytes_nothing_panics_or_runs_for_ever() {
+    run_seeds("-p nori-sstable --lib whatever_the_bytes", 3000, |seed| {
+        let (entries, mut content, mut rng) = random_block(seed);
+        for _ in 0..1 + rng.index(3) {
+            match rng.index(4) {
+                0 => content.truncate(rng.index(content.len() + 1)),
+                1 => rng.fill(&mut content),
+                _ => {
+                    if let Some(at) = content.len().checked_sub(1).map(|n| rng.index(n + 1)) {
+                        content[at] =
+                            *rng.pick(&[0, 1, 0x7f, 0x80, 0xff, rng.clone().below(256) as u8]);
+                    }
+                }
+            }
+        }
+        let Ok(block) = Block::parse(content.into()) else { return };
+        let bytes_max = block.bytes();
+        for entry in &entries {
+            let mark = Mark::of(&entry.internal_key());
+            if let Ok(Some(hit)) = block.get(&entry.key, mark) {
+                assert!(hit.value.end <= bytes_max);
+            }
+        }
+        walk_damaged(&mut rng, Cursor::new(block), &entries, bytes_max);
+    });
+}
+
+/// Any moves on a damaged block: each ends, and what it shows lies inside the block.
+fn walk_damaged(rng: &mut Rng, mut cursor: Cursor, entries: &[Entry], bytes_max: usize) {
+    for _ in 0..60 {
+        let entry = rng.pick(entries);
+        let target = (&entry.key[..], Mark::of(&entry.internal_key()));
+        let _ = match rng.index(8) {
+            0 => cursor.seek_first(),
+            1 => cursor.seek_last(),
+            2 => cursor.seek(target),
+            3 => cursor.seek_for_prev(target),
+            4 | 5 if cursor.is_valid() => cursor.next(),
+            _ if cursor.is_valid() => cursor.prev(),
+            _ => Ok(()),
+        };
+        if cursor.is_valid() {
+            assert!(cursor.user_key().len() + cursor.value().len() <= bytes_max);
+        }
+    }
+    let mut moves = 0;
+    let mut ok = cursor.seek_first();
+    while ok.is_ok() && cursor.is_valid() {
+        moves += 1;
+        assert!(moves <= bytes_max, "each entry takes at least four bytes");
+        ok = cursor.next();
+    }
+    let mut ok = cursor.seek_last();
+    while ok.is_ok() && cursor.is_valid() {
+        moves += 1;
+        assert!(moves <= 2 * bytes_max);
+        ok = cursor.prev();
+    }
+}
+
+#[test]
+fn an_error_leaves_the_cursor_not_positioned_and_a_seek_tries_again() {
+    let entries = [Entry::put("a", 3, "1"), Entry::put("b", 2, "2"), Entry::put("c", 1, "3")];
+    let mut content = build(&entries, 16);
+    // The kind of the second entry becomes one of a later format.
+    let second = decode(&content, 0).unwrap().next();
+    content[second + 3] = 2 << 3 | 5;
+    let mut cursor = Cursor::new(Block::parse(content.into()).unwrap());
+    let unknown = Err(Bad::Unknown { what: "value kind", found: 5, supported: 1 });
+    cursor.seek_first().unwrap();
+    assert_eq!(cursor.next(), unknown);
+    assert!(!cursor.is_valid());
+    cursor.seek_last().unwrap();
+    assert_eq!(cursor.user_key(), b"c");
+    assert_eq!(cursor.prev(), unknown);
+    assert!(!cursor.is_valid());
+    cursor.seek_first().unwrap();
+    assert_eq!(cursor.user_key(), b"a");
+}
+
+#[test]
+fn a_tombstone_with_a_value_is_damage() {
+    let mut builder = BlockBuilder::new(1);
+    builder.add(b"a", Mark(8), b"value");
+    let block = Block::parse(builder.finish().to_vec().into()).unwrap();
+    let mut cursor = Cursor::new(block);
+    assert_eq!(cursor.seek_first(), Err(Bad::Damaged("tombstone with a value")));
+}
+
+#[test]
+fn values_are_shared_when_they_are_most_of_the_block() {
+    let large = vec![7; 1000];
+    let block = |value: &[u8]| {
+        let all = [Entry::put("a", 2, [1; 100]), Entry::put("b", 1, value)];
+        Block::parse(build(&all, 16).into()).unwrap()
+    };
+    let lies_inside =
+        |block: &Block, value: &Bytes| block.content().as_ptr_range().contains(&value.as_ptr());
+    for (value, is_shared) in [(&large[..], true), (b"tiny", false)] {
+        let block = block(value);
+        let hit = block.get(b"b", Mark(u64::MAX)).unwrap().unwrap();
+        let bytes = share_or_copy(&block, hit.value);
+        assert_eq!((&bytes[..], lies_inside(&block, &bytes)), (value, is_shared));
+    }
+}
+
+#[test]
+fn prefixes_are_counted_across_words() {
+    for same in 0..40 {
+        let a = vec![b'x'; 40];
+        let mut b = a.clone();
+        b[same] = b'y';
+        assert_eq!(common_prefix(&a, &b), same);
+        assert_eq!(common_prefix(&a[..same], &b), same);
+    }
+    assert_eq!(common_prefix(b"", b"a"), 0);
+}
