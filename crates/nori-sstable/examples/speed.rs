@@ -10,7 +10,7 @@ use nori_types::{FileNumber, InternalIterator, InternalKey, Lookup, SeqNo, Value
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const ENTRIES: u64 = 500_000;
 const VALUE_BYTES: usize = 100;
@@ -48,20 +48,51 @@ fn fill_value(rng: &mut Rng, value: &mut [u8; VALUE_BYTES]) {
     rng.fill(&mut value[..VALUE_BYTES / 2]);
 }
 
+/// Nanoseconds a step takes: the median over chunks of steps, so that other programs on the
+/// machine do not count.
+#[derive(Default)]
+struct Chunks {
+    start: Option<Instant>,
+    steps: u32,
+    nanos: Vec<u64>,
+}
+
+impl Chunks {
+    const STEPS: u32 = 500;
+
+    fn step(&mut self) {
+        self.steps += 1;
+        if self.steps == Chunks::STEPS {
+            let now = Instant::now();
+            self.nanos.extend(self.start.map(|start| (now - start).as_nanos() as u64));
+            (self.start, self.steps) = (Some(now), 0);
+        }
+    }
+
+    fn median(mut self) -> f64 {
+        self.nanos.sort_unstable();
+        let middle = self.nanos.get(self.nanos.len() / 2).copied().unwrap_or_default();
+        middle as f64 / f64::from(Chunks::STEPS)
+    }
+}
+
 fn build(fs: &MemFs, compression: Compression) -> Result<()> {
     let options = TableOptions { compression, ..TableOptions::default() };
     let (mut rng, mut value) = (Rng::new(1), [b'v'; VALUE_BYTES]);
     let keys: Vec<_> = (0..ENTRIES).map(|i| key(i * 2)).collect();
     let file = fs.open(Path::new("t.sst"), OpenMode::CreateNew)?;
-    let start = Instant::now();
     let mut builder = TableBuilder::new(file, FileNumber(1), 7, options);
+    let mut chunks = Chunks::default();
     for (seq, key) in (1..).zip(&keys) {
         fill_value(&mut rng, &mut value);
         builder.add(InternalKey::new(key, SeqNo::new(seq), ValueKind::Value), &value)?;
+        chunks.step();
     }
+    let start = Instant::now();
     let meta = builder.finish()?;
-    let took = start.elapsed();
-    let rate = meta.raw_bytes as f64 / took.as_secs_f64() / 1e6;
+    let finish = start.elapsed().as_nanos() as f64;
+    let nanos = chunks.median() * ENTRIES as f64 + finish;
+    let rate = meta.raw_bytes as f64 / nanos * 1e3;
     println!("  build: {rate:.0} MB/s of user bytes, {} bytes", meta.bytes);
     Ok(())
 }
@@ -69,71 +100,65 @@ fn build(fs: &MemFs, compression: Compression) -> Result<()> {
 fn report(table: &Arc<Table>) -> Result<()> {
     let hit = get(table, 0)?;
     let miss = get(table, 1)?;
-    let (ahead, back) = (forward(table)?, backward(table)?);
-    let per_second = |d: Duration| ENTRIES as f64 / d.as_secs_f64() / 1e6;
+    let (seek, ahead, back) = (seek(table)?, forward(table)?, backward(table)?);
     println!(
-        "get {hit:.0} ns, absent {miss:.0} ns, seek + 10 next {:.0} ns, \
-         forward {:.1} M/s, backward {:.1} M/s",
-        seek(table)?,
-        per_second(ahead),
-        per_second(back),
+        "get {hit:.0} ns, absent {miss:.0} ns, seek + 10 next {seek:.0} ns, \
+         next {ahead:.1} ns, prev {back:.1} ns"
     );
     Ok(())
 }
 
-/// Nanoseconds for one random lookup; odd keys are absent.
+/// A random lookup; odd keys are absent.
 fn get(table: &Table, odd: u64) -> Result<f64> {
     let mut rng = Rng::new(3);
     let keys: Vec<_> = (0..200_000).map(|_| key(rng.below(ENTRIES) * 2 + odd)).collect();
-    let start = Instant::now();
+    let mut chunks = Chunks::default();
     for key in &keys {
         let found = matches!(table.get(key, hash(key), SeqNo::MAX)?, Lookup::Found(..));
         assert_eq!(found, odd == 0);
+        chunks.step();
     }
-    Ok(start.elapsed().as_nanos() as f64 / keys.len() as f64)
+    Ok(chunks.median())
 }
 
 fn seek(table: &Arc<Table>) -> Result<f64> {
     let mut rng = Rng::new(4);
     let keys: Vec<_> = (0..100_000).map(|_| key(rng.below(ENTRIES - 20) * 2)).collect();
     let mut iter = table.iter();
-    let start = Instant::now();
+    let mut chunks = Chunks::default();
     for key in &keys {
         iter.seek(InternalKey::seek(key, SeqNo::MAX))?;
         for _ in 0..10 {
             black_box(iter.value());
             iter.next()?;
         }
+        chunks.step();
     }
-    Ok(start.elapsed().as_nanos() as f64 / keys.len() as f64)
+    Ok(chunks.median())
 }
 
-fn forward(table: &Arc<Table>) -> Result<Duration> {
-    let start = Instant::now();
+fn forward(table: &Arc<Table>) -> Result<f64> {
     let mut iter = table.iter();
-    let mut count = 0;
+    let mut chunks = Chunks::default();
     iter.seek_first()?;
     while iter.is_valid() {
         black_box((iter.key(), iter.value()));
-        count += 1;
+        chunks.step();
         iter.next()?;
     }
-    assert_eq!(count, ENTRIES);
-    Ok(start.elapsed())
+    Ok(chunks.median())
 }
 
-fn backward(table: &Arc<Table>) -> Result<Duration> {
-    let start = Instant::now();
+fn backward(table: &Arc<Table>) -> Result<f64> {
     let mut iter = table.iter();
-    let mut count = 0;
+    let mut chunks = Chunks::default();
     iter.seek_last()?;
     while iter.is_valid() {
         black_box((iter.key(), iter.value()));
-        count += 1;
+        chunks.step();
         iter.prev()?;
     }
-    assert_eq!(count, ENTRIES);
-    Ok(start.elapsed())
+    Ok(chunks.median())
 }
 
 fn verify(fs: &MemFs) -> Result<()> {

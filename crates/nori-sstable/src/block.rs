@@ -1,5 +1,8 @@
 //! A block's content in memory: point lookups and the parts a cursor walks.
 //!
+//! Keys and values lie apart: a search walks a few hundred bytes of keys, and touches of the values
+//! only the one it gives back.
+//!
 //! 1. `parse` checks restarts and count; entries are checked one by one as they are decoded.
 //! 2. No bytes, right checksum or not, make a lookup or a cursor panic, loop or read outside.
 
@@ -18,13 +21,25 @@ use nori_types::Reader;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// A block's content.
+/// Two offsets: of a key part and of a value.
+const RESTART_BYTES: usize = 8;
+
+/// A block's content: keys, then values, then restart points.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     content: Bytes,
-    /// Where entries end and restarts begin.
-    restarts_at: usize,
+    /// Where keys end and values begin.
+    keys_end: usize,
+    /// Where values end and restart points begin.
+    values_end: usize,
     restart_count: usize,
+}
+
+/// A place between entries: where the next one's key part and value start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) key: usize,
+    pub(crate) value: usize,
 }
 
 /// One entry, as offsets into its block.
@@ -39,8 +54,9 @@ pub(crate) struct RawEntry {
 
 impl RawEntry {
     /// Where the next entry starts.
-    pub(crate) fn next(&self) -> usize {
-        self.value.end
+    #[inline]
+    pub(crate) fn next(&self) -> Place {
+        Place { key: self.rest.end, value: self.value.end }
     }
 }
 
@@ -59,22 +75,33 @@ impl Block {
         }
         let (body, tail) = content.split_last_chunk::<4>().ok_or(DAMAGED)?;
         let restart_count = u32::from_le_bytes(*tail) as usize;
-        let restarts_at =
-            restart_count.checked_mul(4).and_then(|n| body.len().checked_sub(n)).ok_or(DAMAGED)?;
-        let restarts = body[restarts_at..].chunks_exact(4);
-        // Entries from the first byte on, at least one to a restart.
-        let mut lowest = 0;
-        for (i, chunk) in restarts.enumerate() {
-            let restart = Reader::new(chunk).u32()? as usize;
-            if restart < lowest || restart >= restarts_at || (i == 0 && restart != 0) {
-                return Err(DAMAGED);
-            }
-            lowest = restart + 1;
-        }
+        let values_end = restart_count
+            .checked_mul(RESTART_BYTES)
+            .and_then(|n| body.len().checked_sub(n))
+            .ok_or(DAMAGED)?;
         if restart_count == 0 {
             return Err(DAMAGED);
         }
-        Ok(Block { content, restarts_at, restart_count })
+        let mut block = Block { content, keys_end: 0, values_end, restart_count };
+        block.keys_end = block.restart(0).value;
+        block.check_restarts()?;
+        Ok(block)
+    }
+
+    /// They start at the first entry and ascend; each has a key, its value may be empty.
+    fn check_restarts(&self) -> Result<(), Bad> {
+        let mut lowest = Place { key: 0, value: self.keys_end };
+        for i in 0..self.restart_count {
+            let restart = self.restart(i);
+            let is_first = i > 0 || restart == lowest;
+            let is_behind = restart.key >= lowest.key && restart.value >= lowest.value;
+            let is_inside = restart.key < self.keys_end && restart.value <= self.values_end;
+            if !(is_first && is_behind && is_inside) {
+                return Err(Bad::Damaged("restart points of a block"));
+            }
+            lowest = Place { key: restart.key + 1, value: restart.value };
+        }
+        Ok(())
     }
 
     /// Bytes of memory held.
@@ -86,33 +113,38 @@ impl Block {
         &self.content
     }
 
-    /// The entries' bytes.
-    #[inline]
-    pub(crate) fn entries(&self) -> &[u8] {
-        &self.content[..self.restarts_at]
-    }
-
     pub(crate) fn restart_count(&self) -> usize {
         self.restart_count
     }
 
-    /// The offset of a restart point; `i` below the count.
+    /// Where keys end: a place with its key there is behind the last entry.
     #[inline]
-    pub(crate) fn restart(&self, i: usize) -> usize {
-        let at = self.restarts_at + 4 * i;
-        let bytes = self.content[at..].first_chunk::<4>();
-        bytes.map_or(0, |b| u32::from_le_bytes(*b) as usize)
+    pub(crate) fn keys_end(&self) -> usize {
+        self.keys_end
+    }
+
+    /// Behind the last entry.
+    pub(crate) fn end(&self) -> Place {
+        Place { key: self.keys_end, value: self.values_end }
+    }
+
+    /// A restart point; `i` below the count.
+    #[inline]
+    pub(crate) fn restart(&self, i: usize) -> Place {
+        let at = self.values_end + RESTART_BYTES * i;
+        let bytes = self.content.get(at..).and_then(|b| b.first_chunk::<RESTART_BYTES>());
+        let number = bytes.map_or(0, |b| u64::from_le_bytes(*b));
+        Place { key: number as u32 as usize, value: (number >> 32) as usize }
     }
 
     /// The last restart point before the first entry at or behind `target`.
-    pub(crate) fn restart_before(&self, target: (&[u8], Mark)) -> Result<usize, Bad> {
-        let entries = self.entries();
+    pub(crate) fn restart_before(&self, target: (&[u8], Mark)) -> Result<Place, Bad> {
         // All restarts below `low` are before the target, all from `high` on are not.
         let (mut low, mut high) = (0, self.restart_count);
         while low < high {
             let middle = low + (high - low) / 2;
-            let entry = decode_restart(entries, self.restart(middle))?;
-            if order((&entries[entry.rest], entry.mark), target) == Ordering::Less {
+            let entry = self.decode_restart(self.restart(middle))?;
+            if order((&self.content[entry.rest], entry.mark), target) == Ordering::Less {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -124,11 +156,10 @@ impl Block {
     /// The newest version of `user_key` that `mark` sees. Builds no key: while the keys passed
     /// are below the target, how much of it they share tells most comparisons in advance.
     pub(crate) fn get(&self, user_key: &[u8], mark: Mark) -> Result<Option<Hit>, Bad> {
-        let entries = self.entries();
         let mut at = self.restart_before((user_key, mark))?;
         let (mut matched, mut key_len) = (0, 0);
-        while at < entries.len() {
-            let entry = decode(entries, at)?;
+        while at.key < self.keys_end {
+            let entry = self.decode(at)?;
             if entry.shared > key_len {
                 return Err(Bad::Damaged("shared key bytes of an entry"));
             }
@@ -143,7 +174,7 @@ impl Block {
                 Ordering::Less => return Ok(None),
                 Ordering::Equal => {}
             }
-            let rest = &entries[entry.rest];
+            let rest = &self.content[entry.rest];
             let wanted = user_key.get(matched..).unwrap_or_default();
             let same = common_prefix(rest, wanted);
             match rest[same..].cmp(&wanted[same..]) {
@@ -158,48 +189,62 @@ impl Block {
         }
         Ok(None)
     }
-}
 
-/// Decodes the entry at a restart point: it shares nothing.
-#[inline]
-pub(crate) fn decode_restart(entries: &[u8], at: usize) -> Result<RawEntry, Bad> {
-    let entry = decode(entries, at)?;
-    if entry.shared == 0 { Ok(entry) } else { Err(Bad::Damaged("entry at a restart point")) }
-}
-
-/// Decodes the entry at an offset; all its ranges lie inside `entries`.
-#[inline]
-pub(crate) fn decode(entries: &[u8], at: usize) -> Result<RawEntry, Bad> {
-    let mut at = at;
-    let shared = varint(entries, &mut at)? as usize;
-    let rest = varint(entries, &mut at)? as usize;
-    let value = varint(entries, &mut at)? as usize;
-    let mark = Mark(varint(entries, &mut at)?);
-    let left = entries.len() - at;
-    if rest > left || value > left - rest {
-        return Err(Bad::Damaged("entry longer than its block"));
+    /// Decodes the entry at a restart point: it shares nothing.
+    #[inline]
+    pub(crate) fn decode_restart(&self, at: Place) -> Result<RawEntry, Bad> {
+        let entry = self.decode(at)?;
+        if entry.shared == 0 { Ok(entry) } else { Err(Bad::Damaged("entry at a restart point")) }
     }
-    let rest = at..at + rest;
-    let value = rest.end..rest.end + value;
-    Ok(RawEntry { shared, rest, mark, value })
+
+    /// Decodes the entry at a place; all its ranges lie inside the content.
+    #[inline]
+    pub(crate) fn decode(&self, place: Place) -> Result<RawEntry, Bad> {
+        let keys = &self.content[..self.keys_end];
+        let mut at = place.key;
+        let shared = varint(keys, &mut at)? as usize;
+        let rest = varint(keys, &mut at)? as usize;
+        let value = varint(keys, &mut at)? as usize;
+        let mark = Mark(varint(keys, &mut at)?);
+        if rest > keys.len() - at || value > self.values_end.saturating_sub(place.value) {
+            return Err(Bad::Damaged("entry longer than its block"));
+        }
+        let (rest, value) = (at..at + rest, place.value..place.value + value);
+        Ok(RawEntry { shared, rest, mark, value })
+    }
 }
 
+/// Reads a varint and moves behind it, to the end of the bytes at most.
 #[inline]
 fn varint(bytes: &[u8], at: &mut usize) -> Result<u64, Bad> {
-    match bytes.get(*at) {
+    let rest = bytes.get(*at..).unwrap_or_default();
+    match rest.first() {
         Some(&byte) if byte < 0x80 => {
             *at += 1;
             Ok(byte.into())
         }
-        _ => long_varint(bytes, at),
+        _ => long_varint(rest, at),
     }
 }
 
-fn long_varint(bytes: &[u8], at: &mut usize) -> Result<u64, Bad> {
-    let mut reader = Reader::new(bytes.get(*at..).unwrap_or_default());
-    let value = reader.varint()?;
-    *at = bytes.len() - reader.rest().len();
-    Ok(value)
+/// A varint of several bytes: up to eight at once, without a loop.
+fn long_varint(rest: &[u8], at: &mut usize) -> Result<u64, Bad> {
+    let word = rest.first_chunk::<8>().map_or(u64::MAX, |b| u64::from_le_bytes(*b));
+    let ends = !word & 0x8080_8080_8080_8080;
+    if ends == 0 {
+        // Nine or ten bytes, or the end of the block is near.
+        let mut reader = Reader::new(rest);
+        let value = reader.varint()?;
+        *at += rest.len() - reader.rest().len();
+        return Ok(value);
+    }
+    // Keep the bytes up to the first without its top bit, then close the gaps of one bit between
+    // bytes, of two between pairs, of four between halves.
+    let x = word & (ends ^ (ends - 1)) & 0x7f7f_7f7f_7f7f_7f7f;
+    let x = (x & 0x007f_007f_007f_007f) | ((x & 0x7f00_7f00_7f00_7f00) >> 1);
+    let x = (x & 0x0000_3fff_0000_3fff) | ((x & 0x3fff_0000_3fff_0000) >> 2);
+    *at += ends.trailing_zeros() as usize / 8 + 1;
+    Ok((x & 0x0fff_ffff) | ((x >> 32) << 28))
 }
 
 /// How many bytes two keys start with in common.

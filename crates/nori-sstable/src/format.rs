@@ -10,11 +10,13 @@
 //!     tag 1: the payload is varint content length, then LZ4
 //!
 //! content of a data block or the index block:
-//!   entry* | restart 4 * count | count 4
-//!   entry: varint shared | varint rest | varint value length | varint mark | key rest | value
+//!   key part* | value* | restart 8 * count | count 4
+//!   key part: varint shared | varint rest | varint value length | varint mark | key rest
 //!     shared: how many bytes of the entry before's user key this one starts with
 //!     mark:   sequence number * 8 + kind
-//!   restart: offset of an entry with shared = 0; the first is 0, they ascend
+//!   values: in the order of their keys, back to back
+//!   restart: offset 4 of a key part with shared = 0, offset 4 of its value; both ascend, the
+//!     first is that of the first entry
 //!
 //! an index entry stands for a data block, in file order:
 //!   key:   a separator: last entry of the block <= separator < first entry of the next block

@@ -8,7 +8,7 @@
 //! 2. Block i holds the entries e with separator i-1 < e <= separator i, and no others.
 //! 3. Memory held is proportional to the index block's bytes.
 
-use crate::block::{Block, decode_restart};
+use crate::block::Block;
 use crate::error::Bad;
 use crate::format::{Handle, Mark, TRAILER_BYTES, order};
 use bytes::Bytes;
@@ -40,12 +40,11 @@ impl Index {
     pub(crate) fn parse(content: Bytes, data_end: u64) -> Result<Index, Bad> {
         let block = Block::parse(content)?;
         let mut fences = Vec::with_capacity(block.restart_count());
-        let entries = block.entries();
-        let (mut at, mut offset) = (0, 0u64);
-        while at < entries.len() {
-            let entry = decode_restart(entries, at)?;
+        let (mut at, mut offset) = (block.restart(0), 0u64);
+        while at.key < block.keys_end() {
+            let entry = block.decode_restart(at)?;
             at = entry.next();
-            let bytes = Reader::new(&entries[entry.value.clone()]).varint()?;
+            let bytes = Reader::new(&block.content()[entry.value.clone()]).varint()?;
             let (key_start, key_end) = (entry.rest.start as u32, entry.rest.end as u32);
             fences.push(Fence { key_start, key_end, mark: entry.mark, offset });
             let end = Handle { offset, bytes }.end();

@@ -10,7 +10,7 @@
 //! 3. The undo bytes of a window are no more than the key bytes of its entries, however much the
 //!    keys share.
 
-use super::{Block, RawEntry, decode, decode_restart};
+use super::{Block, Place, RawEntry};
 use crate::error::Bad;
 use crate::format::{Mark, order};
 use bytes::Bytes;
@@ -23,8 +23,8 @@ use std::ops::Range;
 pub(crate) struct Cursor {
     block: Block,
     is_valid: bool,
-    at: usize,
-    next: usize,
+    at: Place,
+    next: Place,
     key: Vec<u8>,
     mark: Mark,
     kind: ValueKind,
@@ -37,7 +37,8 @@ pub(crate) struct Cursor {
 /// bytes and append those of `undo` from `undo_at` on.
 #[derive(Clone, Debug)]
 struct Step {
-    at: usize,
+    at: Place,
+    next: Place,
     mark: Mark,
     value: Range<usize>,
     shared: usize,
@@ -50,8 +51,8 @@ impl Cursor {
         Cursor {
             block,
             is_valid: false,
-            at: 0,
-            next: 0,
+            at: Place::default(),
+            next: Place::default(),
             key: Vec::new(),
             mark: Mark::BEHIND,
             kind: ValueKind::Tombstone,
@@ -89,7 +90,7 @@ impl Cursor {
     }
 
     pub(crate) fn value(&self) -> &[u8] {
-        self.block.entries().get(self.value.clone()).unwrap_or_default()
+        self.block.content.get(self.value.clone()).unwrap_or_default()
     }
 
     /// The value: shared with the block if it is a good part of it, copied if it is small (a
@@ -99,13 +100,13 @@ impl Cursor {
     }
 
     pub(crate) fn seek_first(&mut self) -> Result<(), Bad> {
-        self.enter(0)?;
+        self.enter(self.block.restart(0))?;
         self.step()
     }
 
     pub(crate) fn seek_last(&mut self) -> Result<(), Bad> {
         self.invalidate();
-        self.fill_window(self.block.entries().len())?;
+        self.fill_window(self.block.end())?;
         self.take_window_end()
     }
 
@@ -147,7 +148,7 @@ impl Cursor {
             self.key.extend_from_slice(self.undo.get(step.undo_at..).unwrap_or_default());
             self.undo.truncate(step.undo_at);
         }
-        if at == 0 {
+        if at.key == 0 {
             self.invalidate();
             return Ok(());
         }
@@ -163,28 +164,28 @@ impl Cursor {
     }
 
     /// Stands before the entry at a restart point.
-    fn enter(&mut self, restart: usize) -> Result<(), Bad> {
+    fn enter(&mut self, restart: Place) -> Result<(), Bad> {
         self.invalidate();
         self.key.clear();
         self.next = restart;
-        decode_restart(self.block.entries(), restart).map(|_| ())
+        self.block.decode_restart(restart).map(|_| ())
     }
 
     /// Decodes the entry at `next`, whose predecessor's key is in `key`.
     #[inline]
     fn step(&mut self) -> Result<(), Bad> {
         self.is_valid = false;
-        let entries = &self.block.content[..self.block.restarts_at];
-        if self.next >= entries.len() {
+        if self.next.key >= self.block.keys_end {
             return Ok(());
         }
-        let entry = decode(entries, self.next)?;
+        let entry = self.block.decode(self.next)?;
         if entry.shared > self.key.len() {
             return Err(Bad::Damaged("shared key bytes of an entry"));
         }
         self.key.truncate(entry.shared);
-        self.key.extend_from_slice(&entries[entry.rest.clone()]);
+        self.key.extend_from_slice(&self.block.content[entry.rest.clone()]);
         self.at = self.next;
+        self.next = entry.next();
         self.accept(entry.mark, entry.value)
     }
 
@@ -194,7 +195,6 @@ impl Cursor {
         if self.kind == ValueKind::Tombstone && !value.is_empty() {
             return Err(Bad::Damaged("tombstone with a value"));
         }
-        self.next = value.end;
         self.value = value;
         self.is_valid = true;
         Ok(())
@@ -202,23 +202,23 @@ impl Cursor {
 
     /// Decodes the entries from the restart point before `end` up to `end`; the key becomes that
     /// of the last of them.
-    fn fill_window(&mut self, end: usize) -> Result<(), Bad> {
+    fn fill_window(&mut self, end: Place) -> Result<(), Bad> {
         self.invalidate();
         self.undo.clear();
         self.key.clear();
         let mut at = self.restart_below(end);
-        let entries = &self.block.content[..self.block.restarts_at];
-        while at < end {
-            let RawEntry { shared, rest, mark, value } = decode(entries, at)?;
+        while at.key < end.key {
+            let entry = self.block.decode(at)?;
+            let next = entry.next();
+            let RawEntry { shared, rest, mark, value } = entry;
             let Some(replaced) = self.key.get(shared..) else {
                 return Err(Bad::Damaged("shared key bytes of an entry"));
             };
             let undo_at = self.undo.len();
             self.undo.extend_from_slice(replaced);
             self.key.truncate(shared);
-            self.key.extend_from_slice(&entries[rest]);
-            let next = value.end;
-            self.window.push(Step { at, mark, value, shared, undo_at });
+            self.key.extend_from_slice(&self.block.content[rest]);
+            self.window.push(Step { at, next, mark, value, shared, undo_at });
             at = next;
         }
         // A restart point in the middle of an entry would lead past it.
@@ -230,11 +230,11 @@ impl Cursor {
     }
 
     /// The last restart point below an offset.
-    fn restart_below(&self, end: usize) -> usize {
+    fn restart_below(&self, end: Place) -> Place {
         let (mut low, mut high) = (0, self.block.restart_count());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.block.restart(middle) < end {
+            if self.block.restart(middle).key < end.key {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -247,8 +247,8 @@ impl Cursor {
     fn take_window_end(&mut self) -> Result<(), Bad> {
         self.is_valid = false;
         let Some(step) = self.window.last() else { return Ok(()) };
-        let (at, mark, value) = (step.at, step.mark, step.value.clone());
-        self.at = at;
+        let (mark, value) = (step.mark, step.value.clone());
+        (self.at, self.next) = (step.at, step.next);
         self.accept(mark, value)
     }
 }

@@ -89,8 +89,9 @@ fn an_error_leaves_the_cursor_not_positioned_and_a_seek_tries_again() {
     let entries = [Entry::put("a", 3, "1"), Entry::put("b", 2, "2"), Entry::put("c", 1, "3")];
     let mut content = build(&entries, 16);
     // The kind of the second entry becomes one of a later format.
-    let second = decode(&content, 0).unwrap().next();
-    content[second + 3] = 2 << 3 | 5;
+    let block = Block::parse(content.clone().into()).unwrap();
+    let second = block.decode(block.restart(0)).unwrap().next();
+    content[second.key + 3] = 2 << 3 | 5;
     let mut cursor = Cursor::new(Block::parse(content.into()).unwrap());
     let unknown = Err(Bad::Unknown { what: "value kind", found: 5, supported: 1 });
     cursor.seek_first().unwrap();
@@ -140,4 +141,24 @@ fn prefixes_are_counted_across_words() {
         assert_eq!(common_prefix(&a[..same], &b), same);
     }
     assert_eq!(common_prefix(b"", b"a"), 0);
+}
+
+#[test]
+fn varints_of_every_length_are_read_at_every_distance_from_the_end() {
+    for value in (0..64).flat_map(|b| [(1u64 << b) - 1, 1 << b, (1 << b) | 1]).chain([u64::MAX]) {
+        let mut bytes = Vec::new();
+        nori_types::put_varint(&mut bytes, value);
+        let len = bytes.len();
+        for behind in 0..10 {
+            bytes.resize(len + behind, 0xff);
+            let mut at = 0;
+            assert_eq!(varint(&bytes, &mut at), Ok(value));
+            assert_eq!(at, len);
+        }
+        for cut in 0..len {
+            assert!(varint(&bytes[..cut], &mut 0).is_err());
+        }
+    }
+    assert!(varint(&[0xff; 20], &mut 0).is_err());
+    assert!(varint(&[1], &mut 5).is_err());
 }

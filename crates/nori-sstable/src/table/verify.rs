@@ -6,7 +6,7 @@
 
 use super::Table;
 use super::load::{Parts, read_block};
-use crate::block::{Block, Cursor, decode};
+use crate::block::{Block, Cursor};
 use crate::error::{Bad, Error, Result};
 use crate::format::{Mark, order};
 use crate::properties::Properties;
@@ -131,11 +131,10 @@ impl<'a> Check<'a> {
 
 /// Each restart point is an entry of its own that shares nothing.
 fn check_restarts(block: &Block) -> std::result::Result<(), Bad> {
-    let entries = block.entries();
-    let mut at = 0;
+    let mut at = block.restart(0);
     let mut next_restart = 0;
-    while at < entries.len() {
-        let entry = decode(entries, at)?;
+    while at.key < block.keys_end() {
+        let entry = block.decode(at)?;
         if next_restart < block.restart_count() && block.restart(next_restart) == at {
             next_restart += 1;
             if entry.shared != 0 {
@@ -143,6 +142,9 @@ fn check_restarts(block: &Block) -> std::result::Result<(), Bad> {
             }
         }
         at = entry.next();
+    }
+    if at != block.end() {
+        return Err(Bad::Damaged("values of a block"));
     }
     match next_restart == block.restart_count() {
         true => Ok(()),
