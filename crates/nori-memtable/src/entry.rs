@@ -79,6 +79,7 @@ impl Entry {
     }
 
     /// Where key and value lie.
+    #[cfg(not(nori_loom))]
     pub(crate) fn as_ptr(&self) -> *const u8 {
         self.bytes.as_ptr()
     }

@@ -8,7 +8,7 @@
 //! Production uses a skip list. loom cannot see inside that one, so the models run on a sorted
 //! list with the same contract, linked by compare-and-swap.
 
-#[cfg(nori_loom)]
+#[cfg(any(test, nori_loom))]
 mod list;
 #[cfg(not(nori_loom))]
 mod skip;
@@ -57,3 +57,6 @@ pub(crate) trait Cursor<'a>: Sized {
     /// The place before this one. May search: the links go forward only.
     fn prev(&self) -> Option<Self>;
 }
+
+#[cfg(all(test, not(nori_loom)))]
+mod tests;

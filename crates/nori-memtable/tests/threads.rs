@@ -104,7 +104,7 @@ fn walk(table: &Arc<Memtable>, rng: &mut Rng, count: u64, running: &AtomicBool) 
 
 #[test]
 fn walks_both_ways_skip_nothing_while_others_insert() {
-    let count = env_usize("NORI_STEPS", 20_000) as u64 & !1;
+    let count = env_usize("NORI_STEPS", 10_000) as u64 & !1;
     run_seeds("-p nori-memtable --test threads walks_both_ways", 3, |seed| {
         let table = Arc::new(Memtable::new());
         let guard = table.enter_owned().unwrap();
@@ -132,7 +132,7 @@ fn walks_both_ways_skip_nothing_while_others_insert() {
 
 #[test]
 fn a_flush_holds_every_acknowledged_write() {
-    let rounds = env_usize("NORI_STEPS", 400);
+    let rounds = env_usize("NORI_STEPS", 200);
     let refused = Arc::new(AtomicU64::new(0));
     let mut flushed = 0;
     for round in 0..rounds {

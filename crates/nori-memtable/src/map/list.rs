@@ -51,10 +51,7 @@ impl List {
     }
 
     /// The last node of which `is_before` holds, and the link behind it with what it led to.
-    fn find<'a>(
-        &'a self,
-        is_before: impl Fn(&Entry) -> bool,
-    ) -> (Option<&'a Node>, &'a Link, Option<&'a Node>) {
+    fn find(&self, is_before: impl Fn(&Entry) -> bool) -> (Option<&Node>, &Link, Option<&Node>) {
         let (mut before, mut link) = (None, &self.first);
         loop {
             match self.load(link) {
