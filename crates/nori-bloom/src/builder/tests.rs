@@ -1,3 +1,5 @@
+//! Filters: false-positive rates, odd sizes, damaged headers.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::{Error, Filter, hash};

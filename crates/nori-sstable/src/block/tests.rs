@@ -1,3 +1,5 @@
+//! Blocks against their entries, and damaged blocks of every kind.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use nori_env::Rng;

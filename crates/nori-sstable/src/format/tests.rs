@@ -1,3 +1,5 @@
+//! Footers: damage, versions of the future, handles that lie.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use nori_env::Rng;

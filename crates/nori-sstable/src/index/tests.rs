@@ -1,3 +1,5 @@
+//! Separators and searches against sorted lists, and indexes that do not add up.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::block::BlockBuilder;
