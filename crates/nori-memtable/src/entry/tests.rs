@@ -1,3 +1,5 @@
+//! Entries: their order, whatever the bytes, and what they give back.
+
 use super::*;
 use crate::test_util::{key_pool, versions};
 

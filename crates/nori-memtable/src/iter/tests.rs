@@ -1,3 +1,5 @@
+//! The memtable under random programs, against a map of versions that searches for each step.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

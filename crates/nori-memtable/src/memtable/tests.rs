@@ -1,3 +1,5 @@
+//! The memtable told as stories: versions, the seal, the counts, ranges.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
