@@ -261,3 +261,5 @@ fn check_length(bytes: u64) -> Result<()> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod thread_tests;

@@ -171,25 +171,23 @@ struct Candidates<'a> {
     at: usize,
     /// No header starts at or behind this.
     limit: usize,
-    /// The first byte at or behind `at` that is not zero.
-    used: usize,
 }
 
 impl<'a> Candidates<'a> {
     fn new(bytes: &'a [u8], at: usize, limit: usize) -> Candidates<'a> {
-        Candidates { bytes, at, limit, used: at }
+        Candidates { bytes, at, limit }
     }
 
     /// The next valid header; the search goes on behind its first byte.
     fn next(&mut self, number: u64, salt: u64) -> Option<(usize, RecordHeader)> {
         while self.at < self.limit {
-            if self.used <= self.at {
-                let rest = self.bytes.get(self.at..)?;
-                self.used = self.at + zeros_at_start(rest);
+            let rest = self.bytes.get(self.at..)?;
+            let bytes = rest.first_chunk::<RECORD>()?;
+            if *bytes == [0; RECORD] {
+                // A header is not all zeros, so it reaches the next byte that is not.
+                self.at += (zeros_at_start(rest) + 1).saturating_sub(RECORD).max(1);
+                continue;
             }
-            // A header is not all zeros, so it reaches the next byte that is not.
-            self.at = self.at.max((self.used + 1).saturating_sub(RECORD));
-            let bytes = self.bytes.get(self.at..)?.first_chunk::<RECORD>()?;
             let at = self.at;
             self.at += 1;
             if planted(Plant::ResyncAtBlocksOnly) && !at.is_multiple_of(4096) {

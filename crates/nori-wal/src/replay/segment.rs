@@ -100,13 +100,15 @@ impl<'a> Replay<'a> {
             Err(error) => return Err(error.into()),
         };
         self.promise = self.promise.max(header.durable);
-        if !self.continues(&header, &bytes) {
-            self.stopped |= !self.salvages();
-        }
         let mut reader = LogReader::new(&bytes, &header);
-        if self.stopped {
-            self.discard(&header, reader);
-            return Ok(());
+        if !self.continues(&header) {
+            let leftover = is_leftover(&header, reader.clone());
+            self.stopped |= !self.salvages();
+            if self.stopped || leftover {
+                self.discard(&header, reader, leftover);
+                return Ok(());
+            }
+            self.note_gap(&header);
         }
         loop {
             for record in reader.by_ref() {
@@ -130,34 +132,36 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Whether a segment continues the last one; if not, salvage notes what is missing between.
-    fn continues(&mut self, header: &LogHeader, bytes: &[u8]) -> bool {
-        let Some(last) = &self.last else { return true };
-        if planted(Plant::LaterSegmentsReplayed) || planted(Plant::SegmentEndUnchecked) {
-            return true;
+    /// Whether a segment goes on where the last one ended.
+    fn continues(&self, header: &LogHeader) -> bool {
+        let Some(End { at, .. }) = &self.last else { return true };
+        let planted = planted(Plant::LaterSegmentsReplayed) || planted(Plant::SegmentEndUnchecked);
+        let linked = header.number == at.segment + 1 && header.previous_end == at.offset;
+        !self.stopped && (linked || planted)
+    }
+
+    /// For salvage: records are missing between the last segment and this one.
+    fn note_gap(&mut self, header: &LogHeader) {
+        let Some(End { at, path, why, .. }) = &self.last else { return };
+        let (at, path, why) = (*at, path.clone(), *why);
+        if header.number != at.segment + 1 {
+            // Something was said already of the segment between.
+            return;
         }
-        let (at, path, why) = (last.at, last.path.clone(), last.why);
-        if header.number == at.segment + 1 && header.previous_end == at.offset {
-            return true;
-        }
-        let empty = LogReader::new(bytes, header).next().is_none();
-        if self.salvages() && header.number == at.segment + 1 && header.previous_end > at.offset {
+        if header.previous_end > at.offset {
             self.lose(path, at.offset, Some(header.previous_end), why);
-        } else if self.salvages() && header.number == at.segment + 1 && !empty {
+        } else {
             let what = format!("segment {} does not continue from here", header.number);
             self.lose(path, at.offset, None, what);
         }
-        false
     }
 
     /// Reads a segment behind the end for its promises.
-    fn discard(&mut self, header: &LogHeader, mut reader: LogReader<'_>) {
-        let records = reader.by_ref().count();
-        let tail = reader.tail();
-        self.promise = self.promise.max(reader.promise()).max(tail.promise);
+    fn discard(&mut self, header: &LogHeader, mut reader: LogReader<'_>, leftover: bool) {
+        reader.by_ref().for_each(drop);
+        self.promise = self.promise.max(reader.promise()).max(reader.tail().promise);
         self.result.discarded_segments.push(header.number);
-        // A recovery that did not finish leaves a segment that continues none and is empty.
-        self.outlived |= header.previous_end != 0 || records > 0 || tail.header.is_some();
+        self.outlived |= !leftover;
     }
 
     /// Compares what was found with what was promised.
@@ -185,4 +189,9 @@ impl<'a> Replay<'a> {
         }
         Ok(self.result)
     }
+}
+
+/// Whether this is what a recovery that did not finish leaves: it continues none and is empty.
+fn is_leftover(header: &LogHeader, mut reader: LogReader<'_>) -> bool {
+    header.previous_end == 0 && reader.next().is_none() && reader.tail().header.is_none()
 }
