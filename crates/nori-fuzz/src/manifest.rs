@@ -67,7 +67,7 @@ fn survives(fs: &MemFs) {
 /// Logs edits, changes one byte of the manifest or of CURRENT, and loads: the newest version, or
 /// the one before its last edit, or an error.
 fn one_byte_changed(mut input: Input<'_>) {
-    let (of_current, place, xor) = (input.u8() % 4 == 0, input.u16(), input.u8());
+    let (of_current, place, xor) = (input.u8().is_multiple_of(4), input.u16(), input.u8());
     let (fs, mut manifest) = fresh();
     let mut version = Arc::new(Version::new());
     let mut history = vec![dump(&version)];
@@ -104,7 +104,9 @@ fn next_edit(version: &Version, input: &mut Input<'_>) -> Option<VersionEdit> {
             version.edit_create_keyspace(&name, seq, durable).ok()
         }
         1 => version.edit_drop_keyspace(u32::from(input.u8()), seq, durable).ok(),
-        2 => version.edit_split(&[stored(version, input).into()], input.u8() % 2 == 0).ok(),
+        2 => {
+            version.edit_split(&[stored(version, input).into()], input.u8().is_multiple_of(2)).ok()
+        }
         3 => {
             let mut ends = [stored(version, input), stored(version, input)];
             ends.sort();
