@@ -1,6 +1,6 @@
 //! How fast a flush and a merge of four runs are: user bytes per second of processor time, which
 //! does not depend on what else runs, and per second on the wall, which holds the disk too.
-//! `cargo run --release -p nori-compaction --example speed [entries]`
+//! `cargo run --release -p nori-compaction --example speed [entries [rounds]]`
 
 use nori_compaction::{Destination, Output, Retain, Stats, compact, flush};
 use nori_env::sync::Arc;
@@ -19,7 +19,8 @@ const KEY_BYTES: usize = 16;
 const VALUE_BYTES: usize = 100;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let entries = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(500_000);
+    let number = |at| std::env::args().nth(at).and_then(|n| n.parse().ok());
+    let (entries, rounds) = (number(1).unwrap_or(500_000), number(2).unwrap_or(3));
     let mut watch = Watch::default();
     for compression in [Compression::None, Compression::Lz4] {
         let dir = TempDir::new("speed");
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             runs.push(run(output));
         }
         watch.report("flush", flushed.bytes_read);
-        for _ in 0..3 {
+        for _ in 0..rounds {
             watch.start();
             let retain = Retain::new(vec![SeqNo::MAX], true, |_| None);
             let output = bench.job(|to| compact(&runs, &bench.tables, retain, to))?;

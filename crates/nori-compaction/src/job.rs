@@ -43,6 +43,11 @@ pub fn compact<F>(
 where
     F: Fn(&[u8]) -> Option<SeqNo>,
 {
+    // The second line of defence is that a merge keeps every version above V.
+    debug_assert!(
+        runs.iter().all(|run| retain.is_seen(run.seq_max)),
+        "inputs were pinned before V was read, so none is above it"
+    );
     let newest_first = runs.iter().rev();
     let iter = |run| RunIter::new(Arc::clone(run), Arc::clone(tables)).bypassing_cache();
     write_tables(&mut MergeIter::new(newest_first.map(iter).collect()), retain, to)

@@ -43,6 +43,7 @@ impl<I: InternalIterator> MergeIter<I> {
         *self.order.first().expect("a positioned iterator (rule 2 of InternalIterator)") as usize
     }
 
+    #[inline]
     fn current(&self) -> &I {
         &self.sources[self.source_index()]
     }
@@ -127,8 +128,9 @@ impl<I: InternalIterator> MergeIter<I> {
             |other: &u32| compare(&self.sources, self.backward, *other, moved) == Ordering::Less;
         let Some((next, rest)) = self.order[at + 1..].split_first() else { return Ok(()) };
         if before(next) {
-            let places = 1 + rest.partition_point(before);
-            self.order[at..=at + places].rotate_left(1);
+            let end = at + 1 + rest.partition_point(before);
+            self.order.copy_within(at + 1..=end, at);
+            self.order[end] = moved;
         }
         Ok(())
     }
@@ -137,14 +139,17 @@ impl<I: InternalIterator> MergeIter<I> {
 impl<I: InternalIterator> InternalIterator for MergeIter<I> {
     type Error = I::Error;
 
+    #[inline]
     fn is_valid(&self) -> bool {
         !self.order.is_empty()
     }
 
+    #[inline]
     fn key(&self) -> InternalKey<'_> {
         self.current().key()
     }
 
+    #[inline]
     fn value(&self) -> &[u8] {
         self.current().value()
     }
@@ -169,10 +174,12 @@ impl<I: InternalIterator> InternalIterator for MergeIter<I> {
         self.place_all(true, |_, source| source.seek_for_prev(target))
     }
 
+    #[inline]
     fn next(&mut self) -> Result<(), I::Error> {
         if self.backward { self.turn(false) } else { self.go_on() }
     }
 
+    #[inline]
     fn prev(&mut self) -> Result<(), I::Error> {
         if self.backward { self.go_on() } else { self.turn(true) }
     }
@@ -189,6 +196,7 @@ fn is_version(key: InternalKey<'_>, user_key: &[u8], seq: SeqNo) -> bool {
 
 /// The order of two positioned sources. Of twins the newest source comes first in both
 /// directions, whatever their kinds say.
+#[inline]
 fn compare<I: InternalIterator>(sources: &[I], backward: bool, a: u32, b: u32) -> Ordering {
     let (left, right) = (sources[a as usize].key(), sources[b as usize].key());
     let forward = left.user_key.cmp(right.user_key).then_with(|| right.seq.cmp(&left.seq));

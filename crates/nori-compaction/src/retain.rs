@@ -84,6 +84,11 @@ impl<F: Fn(&[u8]) -> Option<SeqNo>> Retain<F> {
         }
     }
 
+    /// Whether some reader sees a version of this number; always true without stripes.
+    pub(crate) fn is_seen(&self, seq: SeqNo) -> bool {
+        self.stripes.last().is_none_or(|newest| seq <= *newest)
+    }
+
     /// The first stripe that sees `seq`; one past the last for versions above all.
     fn stripe(&self, seq: SeqNo) -> usize {
         if self.planted.has(Plant::IgnoreV) && self.stripes.last() < Some(&seq) {

@@ -122,6 +122,7 @@ impl RunIter {
     }
 
     /// Whether the open table's cursor stands on an entry inside the clip.
+    #[inline]
     fn stands_inside(&self) -> bool {
         let Some(open) = &self.open else { return false };
         if !open.iter.is_valid() {
@@ -134,6 +135,35 @@ impl RunIter {
         (!open.cuts_low || range.lo <= key) && (!open.cuts_high || range.is_below_end(key))
     }
 
+    /// One step within the open table; not valid behind the clip's end.
+    #[inline]
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut TableIter) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        assert!(self.is_valid, "a positioned iterator (rule 2 of InternalIterator)");
+        let open = self.open.as_mut().expect("a positioned iterator has a table open");
+        if let Err(error) = step(&mut open.iter) {
+            (self.is_valid, self.open) = (false, None);
+            return Err(error);
+        }
+        self.is_valid = self.stands_inside();
+        Ok(())
+    }
+
+    /// To the first entry of the tables behind the open one.
+    fn roll_forward(&mut self) -> Result<(), Error> {
+        let Some(at) = self.open.as_ref().map(|open| open.at) else { return Ok(()) };
+        self.moved(|iter| iter.first_from(at + 1, InternalKey::seek(b"", SeqNo::MAX)))
+    }
+
+    /// To the last entry of the tables before the open one.
+    fn roll_back(&mut self) -> Result<(), Error> {
+        let Some(at) = self.open.as_ref().map(|open| open.at) else { return Ok(()) };
+        self.moved(|iter| iter.last_before(at, None))
+    }
+
+    #[inline]
     fn current(&self) -> &OpenTable {
         assert!(self.is_valid, "a positioned iterator (rule 2 of InternalIterator)");
         self.open.as_ref().expect("a positioned iterator has a table open")
@@ -143,14 +173,17 @@ impl RunIter {
 impl InternalIterator for RunIter {
     type Error = Error;
 
+    #[inline]
     fn is_valid(&self) -> bool {
         self.is_valid
     }
 
+    #[inline]
     fn key(&self) -> InternalKey<'_> {
         self.current().iter.key()
     }
 
+    #[inline]
     fn value(&self) -> &[u8] {
         self.current().iter.value()
     }
@@ -183,21 +216,16 @@ impl InternalIterator for RunIter {
         })
     }
 
+    #[inline]
     fn next(&mut self) -> Result<(), Error> {
-        let at = self.current().at;
-        self.moved(|iter| {
-            iter.table(at)?.1.next()?;
-            let first = InternalKey::seek(b"", SeqNo::MAX);
-            Ok(iter.stands_inside() || iter.first_from(at + 1, first)?)
-        })
+        self.step(TableIter::next)?;
+        if self.is_valid { Ok(()) } else { self.roll_forward() }
     }
 
+    #[inline]
     fn prev(&mut self) -> Result<(), Error> {
-        let at = self.current().at;
-        self.moved(|iter| {
-            iter.table(at)?.1.prev()?;
-            Ok(iter.stands_inside() || iter.last_before(at, None)?)
-        })
+        self.step(TableIter::prev)?;
+        if self.is_valid { Ok(()) } else { self.roll_back() }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::RunIter;
 use crate::testing::{DIR, World, whole_run};
-use nori_env::{Cut, Rng};
+use nori_env::{Cut, Fault, FaultFs, FaultRule, FsOp, Rng};
 use nori_testkit::{Entry, KeyGen, VecIter, collect, entries, run_seeds};
 use std::cell::Cell;
 use std::panic::catch_unwind;
@@ -31,9 +31,13 @@ impl Job {
     }
 
     fn run(&self, world: &World, plant: Option<Plant>) -> Result<Output> {
+        self.run_on(&*world.fs, world, plant)
+    }
+
+    fn run_on(&self, fs: &dyn FileSystem, world: &World, plant: Option<Plant>) -> Result<Output> {
         let (options, number) = (World::options(), || world.new_number());
         let dir = Path::new(DIR);
-        let to = Destination::new(&*world.fs, dir, &number, &options, self.table_bytes);
+        let to = Destination::new(fs, dir, &number, &options, self.table_bytes);
         let to = Destination { guards: &self.guards, ..to };
         let mut retain = keep_all();
         retain.planted = Planted::one(plant);
@@ -120,8 +124,7 @@ fn what_is_reported_outlives_every_crash() {
 
 #[test]
 fn an_unreadable_source_leaves_nothing() {
-    let mut jobs = (1..).map(|seed| Job::random(&mut Rng::new(seed)));
-    let job = jobs.find(|job| job.entries.len() > 60).unwrap();
+    let job = long_job();
     for damaged in 0..job.entries.len() {
         let world = World::new(5);
         let (options, number) = (World::options(), || world.new_number());
@@ -154,5 +157,64 @@ fn a_cancelled_job_stops_soon_and_leaves_nothing() {
         assert_eq!(pulses.get(), cancel_at + 1);
         assert!(seen.get() < everything / 2);
         assert_eq!(world.files(), [""; 0]);
+    }
+}
+
+/// A job of several tables.
+fn long_job() -> Job {
+    let mut jobs = (1..).map(|seed| Job::random(&mut Rng::new(seed)));
+    jobs.find(|job| job.entries.len() > 60 && job.table_bytes < 300).unwrap()
+}
+
+#[test]
+fn a_failure_of_any_call_is_told_and_leaves_nothing() {
+    let (job, mut failed) = (long_job(), 0);
+    for fault in [Fault::Eio, Fault::Enospc, Fault::ShortWrite] {
+        for call in 0.. {
+            let world = World::new(1);
+            let fs = FaultFs::new(world.fs.clone());
+            fs.inject(FaultRule::new(fault).nth(call));
+            let outcome = job.run_on(&fs, &world, None);
+            if fs.hits().is_empty() {
+                check(&job, &world, &outcome.unwrap());
+                break;
+            }
+            assert!(outcome.is_err(), "{:?}", fs.hits());
+            assert_eq!(world.files(), [""; 0], "{:?}", fs.hits());
+            failed += 1;
+        }
+    }
+    println!("{failed} failures");
+    assert!(failed > 30);
+}
+
+#[test]
+fn a_file_whose_sync_failed_is_never_synced_again() {
+    for sync in 0..4 {
+        let world = World::new(1);
+        let fs = FaultFs::new(world.fs.clone());
+        fs.inject(FaultRule::new(Fault::Eio).on(FsOp::Sync).nth(sync));
+        // Counts the calls behind the failed one: only removals may come.
+        let outcome = long_job().run_on(&fs, &world, None);
+        assert!(outcome.is_err());
+        let failed = fs.hits()[0].operation;
+        let made = sync + 1;
+        assert_eq!(fs.operations(), failed + 1 + made, "one removal for each file made");
+    }
+}
+
+#[test]
+fn a_machine_that_stops_leaves_files_but_no_report() {
+    let job = long_job();
+    for call in 0.. {
+        let world = World::new(1);
+        let fs = FaultFs::new(world.fs.clone());
+        fs.inject(FaultRule::new(Fault::Crash).nth(call));
+        let outcome = job.run_on(&fs, &world, None);
+        if !fs.has_crashed() {
+            assert!(outcome.is_ok() && call > 10);
+            return;
+        }
+        assert!(outcome.is_err(), "stopped at call {call}");
     }
 }
