@@ -12,7 +12,8 @@
 //!
 //! // A snapshot at 3; the newest visible write is 9.
 //! let mut retain = Retain::new(vec![SeqNo::new(3), SeqNo::new(9)], false, |_| None);
-//! let mut verdict = |seq| retain.verdict(InternalKey::new(b"k", SeqNo::new(seq), ValueKind::Value));
+//! let mut verdict =
+//!     |seq| retain.verdict(InternalKey::new(b"k", SeqNo::new(seq), ValueKind::Value));
 //! assert_eq!(verdict(7), Verdict::Keep(SeqNo::new(7)));
 //! assert_eq!(verdict(5), Verdict::Shadowed);
 //! assert_eq!(verdict(2), Verdict::Keep(SeqNo::new(2)));

@@ -1,3 +1,4 @@
+//! A slot through flushes and merges, beside its whole history.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

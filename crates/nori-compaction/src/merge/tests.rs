@@ -1,3 +1,4 @@
+//! The merge beside one sorted list, with good and failing sources.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

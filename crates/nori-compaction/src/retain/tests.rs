@@ -1,3 +1,4 @@
+//! Every reader before and after, and rules broken on purpose.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,4 @@
+//! Clipped tables beside the list of what the clips leave.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,4 @@
+//! Where tables are cut, what they survive, and what a failure leaves.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
