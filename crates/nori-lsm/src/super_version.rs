@@ -29,6 +29,14 @@ impl Mem {
     }
 }
 
+/// Values up to this length are copied for the caller, who would otherwise keep a whole batch or
+/// block in memory with each of them.
+const COPIED_BYTES_MAX: usize = 1024;
+
+fn unshared(value: Bytes) -> Bytes {
+    if value.len() <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&value) } else { value }
+}
+
 /// Memtables and version at one moment.
 #[derive(Debug)]
 pub(crate) struct SuperVersion {
@@ -160,7 +168,7 @@ impl SuperVersion {
     pub(crate) fn get(&self, key: &[u8], at: SeqNo) -> Result<Option<Bytes>> {
         for mem in self.memtables() {
             match mem.table.get(key, at) {
-                Lookup::Found(value, _) => return Ok(Some(value)),
+                Lookup::Found(value, _) => return Ok(Some(unshared(value))),
                 Lookup::Deleted(_) => return Ok(None),
                 Lookup::Absent => {}
             }
@@ -174,7 +182,7 @@ impl SuperVersion {
         for run in &sources.runs {
             let Some(table) = run.find(key)? else { continue };
             match table.get(key, hash, at)? {
-                Lookup::Found(value, _) => return Ok(Some(value)),
+                Lookup::Found(value, _) => return Ok(Some(unshared(value))),
                 Lookup::Deleted(_) => return Ok(None),
                 Lookup::Absent => {}
             }

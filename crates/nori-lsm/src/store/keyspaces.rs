@@ -63,10 +63,16 @@ impl Store {
             let durable = writer.wal.sync()?;
             state.set_dropped(seq);
             self.publish(before, seq);
-            self.keyspaces.lock().remove(name);
-            self.log_settled(writer, |version| {
+            let logged = self.log_settled(writer, |version| {
                 Ok(version.edit_drop_keyspace(state.id(), seq, durable)?)
-            })
+            });
+            match &logged {
+                Ok(()) => drop(self.keyspaces.lock().remove(name)),
+                // Whether it is dropped shows when the store is opened again; until then it is
+                // there to read.
+                Err(_) => state.set_dropped(SeqNo::ZERO),
+            }
+            logged
         })?;
         self.signal.wake();
         Ok(())
