@@ -30,6 +30,7 @@ mod locks;
 mod model_channel;
 #[cfg(not(nori_loom))]
 mod plain_cell;
+pub mod thread;
 
 #[cfg(nori_loom)]
 use ::loom::{hint as backend_hint, sync as backend, thread as backend_thread};
@@ -75,25 +76,6 @@ pub mod hint {
     /// Tells the processor, or the checker, that this thread waits for another.
     pub fn spin_loop() {
         super::backend_hint::spin_loop();
-    }
-}
-
-/// Threads.
-pub mod thread {
-    pub use super::backend_thread::{Builder, JoinHandle, Thread, current, park, spawn, yield_now};
-    #[cfg(not(nori_loom))]
-    pub use super::backend_thread::{park_timeout, sleep};
-
-    /// Gives the other threads a turn.
-    #[cfg(nori_loom)]
-    pub fn sleep(_time: std::time::Duration) {
-        yield_now();
-    }
-
-    /// Gives the other threads a turn, and times out.
-    #[cfg(nori_loom)]
-    pub fn park_timeout(_time: std::time::Duration) {
-        yield_now();
     }
 }
 
