@@ -246,3 +246,25 @@ fn a_number_that_leaves_no_room_to_count_is_refused() {
         corruption(read(&fs, 5, NOTHING, mode));
     }
 }
+
+#[test]
+fn the_bytes_of_a_segment_are_the_format() {
+    let mut segment = Builder::new(42);
+    segment.log = LogHeader {
+        features: crate::Features { ignorable: RECYCLED, ..Default::default() },
+        number: 42,
+        salt: 0x0123_4567_89ab_cdef,
+        previous_end: 5000,
+        durable: Position::new(41, 4000),
+    };
+    segment.bytes = segment.log.encode(&SEGMENT).to_vec();
+    let segment = segment
+        .record("the first promises nothing", NOTHING)
+        .record("", Position::new(41, 5000))
+        .record("the third promises the first", Position::new(42, 114))
+        .raw(&[0; 30]);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/000042.wal");
+    nori_testkit::golden(path, &segment.bytes);
+    let (found, seen) = cut(&segment.end(), 42, NOTHING).unwrap();
+    assert_eq!((seen.len(), found.end, found.torn), (3, Position::new(42, 190), None));
+}

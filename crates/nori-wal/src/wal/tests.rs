@@ -239,16 +239,3 @@ fn a_first_segment_never_replaces_a_file() {
     assert!(matches!(beyond, Err(Error::Corruption(_))));
     assert_eq!(names(&fs), ["000007.wal"]);
 }
-
-#[test]
-fn the_bytes_of_a_segment_are_the_format() {
-    let (fs, wal) = fresh(41);
-    append(&wal, &[b"before the header that promises"]);
-    wal.sync().unwrap();
-    wal.next_segment().unwrap();
-    append(&wal, &[b"first", b""]);
-    wal.sync().unwrap();
-    append(&wal, &[b"a record that promises the group before it"]);
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/000042.wal");
-    nori_testkit::golden(path, &fs.read_file("/wal/000042.wal").unwrap());
-}
