@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::{Keyspace, KeyspaceState};
 use bytes::Bytes;
 use nori_env::sync::Arc;
+use nori_manifest::split_prefix;
 use nori_types::{KEY_BYTES_MAX, Reader, SeqNo, ValueKind, put_varint, varint_len};
 use std::fmt;
 
@@ -253,8 +254,11 @@ impl<'a> Operations<'a> {
         let at = self.len - self.reader.rest().len();
         let total = key_len.checked_add(value_len).and_then(|t| usize::try_from(t).ok());
         let total = total.ok_or(BadPayload::Malformed("an operation's length overflows"))?;
-        self.reader.bytes(total).map_err(short)?;
+        let entry = self.reader.bytes(total).map_err(short)?;
         let (key_len, value_len) = (key_len as usize, value_len as usize);
+        if entry.get(..key_len).and_then(split_prefix).is_none() {
+            return Err(BadPayload::Malformed("an operation's key names no keyspace"));
+        }
         let operation = Operation { seq: self.next, kind, at, key_len, value_len };
         self.next = self.next.plus(1);
         Ok(operation)

@@ -116,7 +116,7 @@ impl Cursor {
 
     /// The key it stands on.
     pub fn key(&self) -> Option<&[u8]> {
-        Some(&self.shown()?.key()[self.prefix.len()..])
+        self.shown()?.key().get(self.prefix.len()..)
     }
 
     /// The value of the key it stands on.

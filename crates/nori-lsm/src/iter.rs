@@ -68,7 +68,7 @@ impl Iter {
                 if forward { moved.key() >= other.key() } else { moved.key() <= other.key() };
             other.is_valid() && crossed
         });
-        let key = || Bytes::copy_from_slice(&moved.key()[self.prefix_len..]);
+        let key = || Bytes::copy_from_slice(moved.key().get(self.prefix_len..).unwrap_or_default());
         (!met).then(|| (key(), moved.value_bytes()))
     }
 

@@ -84,3 +84,12 @@ fn unknown_kinds_are_told_apart_from_damage() {
     payload[12] = 5;
     assert_eq!(decode(&payload), Err(BadPayload::UnknownKind(5)));
 }
+
+#[test]
+fn a_key_without_a_keyspace_is_malformed() {
+    let mut payload = 1u64.to_le_bytes().to_vec();
+    payload.extend_from_slice(&1u32.to_le_bytes());
+    payload.extend_from_slice(&[ValueKind::Value as u8, 0, 1, b'v']);
+    let read: Vec<_> = Operations::new(&payload).expect("a whole header").collect();
+    assert!(matches!(read[..], [Err(BadPayload::Malformed(_))]), "{read:?}");
+}
