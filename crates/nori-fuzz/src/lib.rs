@@ -14,6 +14,7 @@ mod bloom_parse;
 mod input;
 mod key_order;
 mod manifest;
+mod store;
 mod table;
 mod wal_records;
 mod wal_recovery;
@@ -34,6 +35,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bloom_parse", run: bloom_parse::run, seeds: bloom_parse::seeds },
     Target { name: "key_order", run: key_order::run, seeds: key_order::seeds },
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
+    Target { name: "store_log_record", run: store::run_log_record, seeds: store::log_record_seeds },
+    Target { name: "store_program", run: store::run_program, seeds: store::program_seeds },
     Target { name: "table", run: table::run, seeds: table::seeds },
     Target { name: "wal_records", run: wal_records::run, seeds: wal_records::seeds },
     Target { name: "wal_recovery", run: wal_recovery::run, seeds: wal_recovery::seeds },

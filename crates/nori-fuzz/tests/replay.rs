@@ -12,7 +12,7 @@ use nori_fuzz::{TARGETS, Target};
 use nori_testkit::{env_usize, golden, run_seeds};
 
 /// Changes per target, unless `NORI_STEPS` says otherwise.
-const CHANGES: usize = 20_000;
+const CHANGES: usize = 4_000;
 
 /// The longest input that is tried.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
