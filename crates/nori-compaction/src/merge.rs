@@ -63,7 +63,10 @@ impl<I: InternalIterator> MergeIter<I> {
         let positioned = (0u32..).zip(&self.sources).filter(|(_, source)| source.is_valid());
         self.order.extend(positioned.map(|(i, _)| i));
         let sources = &self.sources;
-        self.order.sort_unstable_by(|a, b| compare(sources, backward, *a, *b));
+        self.order.sort_unstable_by(|a, b| {
+            let (left, right) = (sources[*a as usize].key(), sources[*b as usize].key());
+            compare(left, right, backward).then(a.cmp(b))
+        });
         Ok(())
     }
 
@@ -124,8 +127,11 @@ impl<I: InternalIterator> MergeIter<I> {
             self.order.remove(at);
             return Ok(());
         }
-        let before =
-            |other: &u32| compare(&self.sources, self.backward, *other, moved) == Ordering::Less;
+        let key = self.sources[moved as usize].key();
+        let before = |other: &u32| {
+            let other_key = self.sources[*other as usize].key();
+            compare(other_key, key, self.backward).then(other.cmp(&moved)) == Ordering::Less
+        };
         let Some((next, rest)) = self.order[at + 1..].split_first() else { return Ok(()) };
         if before(next) {
             let end = at + 1 + rest.partition_point(before);
@@ -194,14 +200,12 @@ fn is_version(key: InternalKey<'_>, user_key: &[u8], seq: SeqNo) -> bool {
     key.seq == seq && key.user_key == user_key
 }
 
-/// The order of two positioned sources. Of twins the newest source comes first in both
-/// directions, whatever their kinds say.
+/// The order of two sources' entries in a direction. Of equal versions the newest source's comes
+/// first in both directions, whatever their kinds say, so callers compare the sources next.
 #[inline]
-fn compare<I: InternalIterator>(sources: &[I], backward: bool, a: u32, b: u32) -> Ordering {
-    let (left, right) = (sources[a as usize].key(), sources[b as usize].key());
+fn compare(left: InternalKey<'_>, right: InternalKey<'_>, backward: bool) -> Ordering {
     let forward = left.user_key.cmp(right.user_key).then_with(|| right.seq.cmp(&left.seq));
-    let ordering = if backward { forward.reverse() } else { forward };
-    ordering.then(a.cmp(&b))
+    if backward { forward.reverse() } else { forward }
 }
 
 #[cfg(test)]
