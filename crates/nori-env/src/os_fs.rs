@@ -287,3 +287,49 @@ fn allocate(file: &fs::File, len: u64) -> io::Result<()> {
 fn allocate(_file: &fs::File, _len: u64) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, not(any(nori_loom, nori_shuttle))))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_recognised() {
+        // This device accepts every write with "no space left".
+        let file = OsFs.open(Path::new("/dev/full"), OpenMode::Write).unwrap();
+        let error = file.write_at(b"x", 0).unwrap_err();
+        assert!(error.is_full() && !error.is_not_found(), "{error}");
+        assert!(error.to_string().starts_with("write /dev/full: "), "{error}");
+    }
+
+    #[test]
+    fn relative_paths_have_parents_to_sync() {
+        assert_eq!(parent_of(Path::new("store")), Path::new("."));
+        assert_eq!(parent_of(Path::new("a/b")), Path::new("a"));
+        assert_eq!(parent_of(Path::new("/")), Path::new("/"));
+        OsFs.create_dir_all(Path::new("src")).unwrap();
+        OsFs.sync_dir(Path::new("")).unwrap();
+        assert!(OsFs.free_space(Path::new("")).unwrap() > 0);
+    }
+
+    #[test]
+    fn both_sources_of_random_numbers_vary() {
+        let system: std::collections::BTreeSet<_> = (0..50).map(|_| os_random()).collect();
+        assert!(system.len() == 50 && !system.contains(&None));
+        let hashed: std::collections::BTreeSet<_> = (0..50).map(|_| hashed_random()).collect();
+        assert_eq!(hashed.len(), 50);
+    }
+
+    #[test]
+    fn a_lock_is_seen_by_other_openings_and_ends_with_its_holder() {
+        let path = std::env::temp_dir().join(format!("nori-lock-{}", std::process::id()));
+        let held = OsFs.lock(&path).unwrap().unwrap();
+        let other = fs::File::open(&path).unwrap();
+        assert!(matches!(other.try_lock(), Err(fs::TryLockError::WouldBlock)));
+        drop(held);
+        other.try_lock().unwrap();
+        assert!(OsFs.lock(&path).unwrap().is_none());
+        fs::remove_file(path).unwrap();
+    }
+}

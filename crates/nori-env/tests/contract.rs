@@ -3,9 +3,10 @@
 #![cfg(not(any(nori_loom, nori_shuttle)))]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
-use nori_env::{FileSystem, MemFs, OpenMode, OsFs};
+use nori_env::{FaultFs, FileSystem, MemFs, OpenMode, OsFs, TraceFs};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 type Check = fn(&dyn FileSystem, &Path);
 
@@ -55,6 +56,12 @@ fn a_limited_simulated_disk() {
     let fs = MemFs::new(1);
     fs.set_capacity(Some(10_000_000));
     run(&fs, Path::new("contract"));
+}
+
+#[test]
+fn behind_the_injector_and_the_tracer() {
+    let fs = FaultFs::new(Arc::new(MemFs::new(1)));
+    run(&TraceFs::new(Arc::new(fs), Vec::new()), Path::new("/contract"));
 }
 
 fn put(fs: &dyn FileSystem, path: &Path, bytes: &[u8]) {
