@@ -95,7 +95,7 @@ fn timed(step: &Step, context: &Context, args: &[String]) -> Result<Duration, Fa
 }
 
 impl Context {
-    fn load() -> Result<Context, Failure> {
+    pub(crate) fn load() -> Result<Context, Failure> {
         Ok(Context { workspace: Workspace::load()?, tally: RefCell::default() })
     }
 }

@@ -13,6 +13,7 @@ mod ci;
 mod docs;
 mod failure;
 mod layers;
+mod long;
 mod loom;
 mod rust_text;
 mod shell;
@@ -23,6 +24,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use ci::STEPS;
+use long::LONG;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -43,13 +45,18 @@ fn dispatch(name: &str, rest: &[String]) -> ExitCode {
             print!("{}", usage());
             return ExitCode::SUCCESS;
         }
-        _ => match STEPS.iter().find(|step| step.name == name) {
-            Some(step) => ci::run_one(step, rest),
-            None => {
-                eprintln!("xtask: there is no step called {name:?}\n\n{}", usage());
-                return ExitCode::from(2);
+        _ => {
+            let step = STEPS.iter().find(|step| step.name == name);
+            let long = LONG.iter().find(|long| long.name == name);
+            match (step, long) {
+                (Some(step), _) => ci::run_one(step, rest),
+                (None, Some(long)) => long::run(long, rest),
+                (None, None) => {
+                    eprintln!("xtask: there is no step called {name:?}\n\n{}", usage());
+                    return ExitCode::from(2);
+                }
             }
-        },
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,6 +75,10 @@ fn usage() -> String {
     );
     for step in STEPS {
         text.push_str(&format!("  {:<9} {}\n", step.name, step.about));
+    }
+    text.push_str("\nlong runs, not part of ci:\n\n");
+    for long in LONG {
+        text.push_str(&format!("  {:<9} {}\n", long.name, long.about));
     }
     text
 }
