@@ -3,8 +3,8 @@
 //! | build | primitives | channels |
 //! | --- | --- | --- |
 //! | plain | std | crossbeam-channel |
-//! | `--cfg nori_loom` | loom, which tries every order of a small model | lock and condvar of loom |
-//! | `--cfg nori_shuttle` | shuttle, which tries random schedules of a big one | the same of shuttle |
+//! | `--cfg nori_loom` | loom: every order of a small model | loom's lock and condvar |
+//! | `--cfg nori_shuttle` | shuttle: random schedules of a big one | shuttle's |
 //!
 //! All three offer the same names, so that code written against them is what gets checked. Under
 //! the checkers they work only inside a model (`sync::loom::model`, `sync::shuttle::check_random`;

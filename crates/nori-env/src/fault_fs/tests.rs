@@ -1,3 +1,5 @@
+//! Each fault, each way to aim it, and what it leaves on the disk behind.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Stories of a store in the right order, and each wrong order that a rule must catch.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

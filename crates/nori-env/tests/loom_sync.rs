@@ -1,9 +1,14 @@
 //! That loom sees through `nori_env::sync`: each model meets every outcome it is about, and its
 //! weakened twin fails.
 //!
-//!     RUSTFLAGS="--cfg nori_loom" CARGO_TARGET_DIR=target/loom cargo test -p nori-env --test loom
+//!     RUSTFLAGS="--cfg nori_loom" CARGO_TARGET_DIR=target/loom cargo test -p nori-env --test loom_sync
 #![cfg(nori_loom)]
-#![allow(clippy::unwrap_used, clippy::disallowed_types, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_types,
+    clippy::disallowed_methods
+)]
 #![allow(unsafe_code)] // The point of a cell is the access that loom watches.
 
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -12,29 +17,55 @@ use nori_env::sync::channel::{RecvError, RecvTimeoutError, TryRecvError, bounded
 use nori_env::sync::{Arc, Condvar, Mutex, RwLock, TrackedArc, loom, thread};
 use nori_env::{Cut, FileSystem, MemFs, OpenMode};
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering as StdOrdering};
 use std::time::Duration;
 
-/// Runs a model, gathers what it returns, and requires more than one execution.
-fn outcomes<T: Ord + Send + 'static>(model: impl Fn() -> T + Send + Sync + 'static) -> BTreeSet<T> {
-    let seen = Arc::new(std::sync::Mutex::new(BTreeSet::new()));
-    let executions = Arc::new(AtomicUsize::new(0));
-    let (log, count) = (seen.clone(), executions.clone());
+/// What the executions of a model returned, and how many there were.
+type Seen<T> = Arc<std::sync::Mutex<(BTreeSet<T>, u64)>>;
+
+fn run<T: Ord + Send + 'static>(seen: &Seen<T>, model: impl Fn() -> T + Send + Sync + 'static) {
+    let log = seen.clone();
     loom::model(move || {
+        log.lock().unwrap().1 += 1;
         let outcome = model();
-        log.lock().unwrap().insert(outcome);
-        count.fetch_add(1, StdOrdering::Relaxed);
+        log.lock().unwrap().0.insert(outcome);
     });
-    let count = executions.load(StdOrdering::Relaxed);
-    println!("{count} executions");
-    assert!(count > 1, "a model with one execution shows nothing");
-    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+/// Runs a model, gathers what it returns, and requires more than one execution.
+fn outcomes<T: Ord + Send + 'static>(
+    name: &str,
+    model: impl Fn() -> T + Send + Sync + 'static,
+) -> BTreeSet<T> {
+    let seen = Seen::default();
+    run(&seen, model);
+    let (outcomes, executions) = std::mem::take(&mut *seen.lock().unwrap());
+    println!("loom: MODEL name={name} executions={executions}");
+    assert!(executions > 1, "a model with one execution shows nothing");
+    outcomes
+}
+
+/// Runs a weakened twin, and requires that it fails for the reason that it was weakened for.
+fn must_fail<T: Ord + Send + 'static>(
+    name: &str,
+    reason: &str,
+    model: impl Fn() -> T + Send + Sync + 'static,
+) {
+    let seen = Seen::default();
+    let failure = catch_unwind(AssertUnwindSafe(|| run(&seen, model)));
+    let after = seen.lock().unwrap_or_else(|e| e.into_inner()).1;
+    let failure = failure.expect_err("the twin was not caught");
+    let text = failure.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| failure.downcast_ref::<&str>().map(|t| t.to_string()));
+    let text = text.unwrap_or_default();
+    assert!(text.contains(reason), "{text:?} is not {reason:?}");
+    println!("loom: TWIN name={name} caught after={after}");
 }
 
 #[test]
 fn a_race_has_two_outcomes() {
-    let seen = outcomes(|| {
+    let seen = outcomes("race", || {
         let flag = Arc::new(AtomicBool::new(false));
         let other = flag.clone();
         let writer = thread::spawn(move || other.store(true, Ordering::Release));
@@ -53,39 +84,32 @@ struct Slot {
 // SAFETY: `value` is written before `ready` is set and read only after it was seen set.
 unsafe impl Sync for Slot {}
 
-fn publish(store: Ordering) -> BTreeSet<Option<u64>> {
-    outcomes(move || {
-        let slot = Arc::new(Slot { ready: AtomicBool::new(false), value: UnsafeCell::new(0) });
-        let reader = {
-            let slot = slot.clone();
-            thread::spawn(move || {
-                // SAFETY: `ready` was seen set (see `Slot`).
-                slot.ready
-                    .load(Ordering::Acquire)
-                    .then(|| slot.value.with(|value| unsafe { *value }))
-            })
-        };
-        // SAFETY: nobody reads before `ready` is set (see `Slot`).
-        slot.value.with_mut(|value| unsafe { *value = 7 });
-        slot.ready.store(true, store);
-        reader.join().unwrap()
-    })
+fn publish(store: Ordering) -> Option<u64> {
+    let slot = Arc::new(Slot { ready: AtomicBool::new(false), value: UnsafeCell::new(0) });
+    let reader = {
+        let slot = slot.clone();
+        thread::spawn(move || {
+            let is_ready = slot.ready.load(Ordering::Acquire);
+            // SAFETY: `ready` was seen set (see `Slot`).
+            is_ready.then(|| slot.value.with(|value| unsafe { *value }))
+        })
+    };
+    // SAFETY: nobody reads before `ready` is set (see `Slot`).
+    slot.value.with_mut(|value| unsafe { *value = 7 });
+    slot.ready.store(true, store);
+    reader.join().unwrap()
 }
 
 #[test]
-fn release_publishes_a_cell() {
-    assert_eq!(publish(Ordering::Release), BTreeSet::from([None, Some(7)]));
-}
-
-#[test]
-#[should_panic(expected = "Causality violation")]
-fn relaxed_does_not_publish_a_cell() {
-    publish(Ordering::Relaxed);
+fn release_publishes_a_cell_and_relaxed_does_not() {
+    let seen = outcomes("publish", || publish(Ordering::Release));
+    assert_eq!(seen, BTreeSet::from([None, Some(7)]));
+    must_fail("publish_relaxed", "Causality violation", || publish(Ordering::Relaxed));
 }
 
 #[test]
 fn fences_publish_too() {
-    let seen = outcomes(|| {
+    let seen = outcomes("fences", || {
         let (data, flag) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (data2, flag2) = (data.clone(), flag.clone());
         let writer = thread::spawn(move || {
@@ -105,7 +129,7 @@ fn fences_publish_too() {
 
 #[test]
 fn locks_exclude_and_order() {
-    let seen = outcomes(|| {
+    let seen = outcomes("mutex", || {
         let log = Arc::new(Mutex::new(Vec::new()));
         let other = log.clone();
         let thread = thread::Builder::new().name("other".into()).spawn(move || {
@@ -122,7 +146,7 @@ fn locks_exclude_and_order() {
 
 #[test]
 fn readers_share_and_writers_do_not() {
-    let seen = outcomes(|| {
+    let seen = outcomes("rwlock", || {
         let pair = Arc::new(RwLock::new((0, 0)));
         let other = pair.clone();
         let writer = thread::spawn(move || {
@@ -139,7 +163,7 @@ fn readers_share_and_writers_do_not() {
 
 #[test]
 fn a_condition_is_waited_for() {
-    outcomes(|| {
+    outcomes("condvar", || {
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let other = gate.clone();
         let opener = thread::spawn(move || {
@@ -156,9 +180,8 @@ fn a_condition_is_waited_for() {
 }
 
 #[test]
-#[should_panic(expected = "deadlock")]
 fn a_lost_notification_is_found() {
-    outcomes(|| {
+    must_fail("condition_not_under_lock", "deadlock", || {
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let other = gate.clone();
         let opener = thread::spawn(move || {
@@ -176,7 +199,7 @@ fn a_lost_notification_is_found() {
 
 #[test]
 fn a_wait_with_a_limit_ends_both_ways() {
-    let seen = outcomes(|| {
+    let seen = outcomes("wait_timeout", || {
         let gate = Arc::new((Mutex::new(()), Condvar::new()));
         let other = gate.clone();
         let notifier = thread::spawn(move || other.1.notify_all());
@@ -190,7 +213,7 @@ fn a_wait_with_a_limit_ends_both_ways() {
 
 #[test]
 fn channels_deliver_and_disconnect() {
-    let seen = outcomes(|| {
+    let seen = outcomes("channel", || {
         let (tx, rx) = bounded(1);
         let sender = thread::spawn(move || {
             tx.send(1).unwrap();
@@ -212,7 +235,7 @@ fn channels_deliver_and_disconnect() {
 
 #[test]
 fn a_receive_with_a_limit_ends_in_three_ways() {
-    let seen = outcomes(|| {
+    let seen = outcomes("recv_timeout", || {
         let (tx, rx) = unbounded();
         let sender = thread::spawn(move || {
             if rx_is_watched(&tx) {
@@ -240,7 +263,7 @@ fn rx_is_watched<T>(tx: &nori_env::sync::channel::Sender<T>) -> bool {
 
 #[test]
 fn tracked_counts_see_who_drops_last() {
-    let seen = outcomes(|| {
+    let seen = outcomes("tracked_arc", || {
         let value = TrackedArc::new(5);
         let other = value.clone();
         let thread = thread::spawn(move || TrackedArc::try_unwrap(other).is_ok());
@@ -252,7 +275,7 @@ fn tracked_counts_see_who_drops_last() {
 
 #[test]
 fn simulated_files_work_inside_models() {
-    let seen = outcomes(|| {
+    let seen = outcomes("mem_fs", || {
         let fs = MemFs::new(1);
         let file = fs.open(Path::new("/a"), OpenMode::CreateNew).unwrap();
         fs.sync_dir(Path::new("/")).unwrap();

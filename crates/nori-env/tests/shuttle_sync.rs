@@ -1,7 +1,7 @@
 //! That shuttle sees through `nori_env::sync`: random schedules meet every outcome.
 //!
 //!     RUSTFLAGS="--cfg nori_shuttle" CARGO_TARGET_DIR=target/shuttle \
-//!         cargo test -p nori-env --test shuttle
+//!         cargo test -p nori-env --test shuttle_sync
 #![cfg(nori_shuttle)]
 #![allow(clippy::unwrap_used, clippy::disallowed_types, clippy::disallowed_methods)]
 
