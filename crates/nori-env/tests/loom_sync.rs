@@ -1,7 +1,8 @@
 //! That loom sees through `nori_env::sync`: each model meets every outcome it is about, and its
 //! weakened twin fails.
 //!
-//!     RUSTFLAGS="--cfg nori_loom" CARGO_TARGET_DIR=target/loom cargo test -p nori-env --test loom_sync
+//!     RUSTFLAGS="--cfg nori_loom" CARGO_TARGET_DIR=target/loom \
+//!         cargo test -p nori-env --test loom_sync
 #![cfg(nori_loom)]
 #![allow(
     clippy::unwrap_used,
