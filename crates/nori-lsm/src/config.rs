@@ -134,7 +134,7 @@ options! {
 }
 
 fn default_file_system() -> Arc<dyn FileSystem> {
-    Arc::new(OsFs::default())
+    Arc::new(OsFs)
 }
 
 fn default_clock() -> Arc<dyn Clock> {

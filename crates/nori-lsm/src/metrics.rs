@@ -200,7 +200,7 @@ counters! {
     flush_bytes,
     /// Merges done.
     compactions,
-    /// Bytes of tables that merges read.
+    /// Key and value bytes that merges read, before compression.
     compaction_bytes_read,
     /// Bytes of tables that merges wrote.
     compaction_bytes_written,

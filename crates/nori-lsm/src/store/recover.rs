@@ -137,15 +137,12 @@ impl<'a> Replay<'a> {
     }
 
     fn record(&mut self, at: Position, payload: &[u8]) -> Result<()> {
-        let operations = Operations::new(payload).map_err(|bad| self.bad(at, bad))?;
+        let mut operations = Operations::new(payload).map_err(|bad| self.bad(at, bad))?;
         self.report.records += 1;
         self.report.bytes += payload.len() as u64;
         if operations.last_seq() <= self.flushed {
             // In tables already. Still read to its end: damage is never passed over.
-            return operations
-                .map(|op| op.map(|_| ()))
-                .collect::<std::result::Result<(), _>>()
-                .map_err(|bad| self.bad(at, bad));
+            return operations.try_for_each(|op| op.map(|_| ())).map_err(|bad| self.bad(at, bad));
         }
         let full = self.memtables.last().is_none_or(|m| m.table.bytes() >= self.memtable_bytes);
         if full {
