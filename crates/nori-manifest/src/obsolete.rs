@@ -51,9 +51,9 @@ pub struct TableFile {
 }
 
 impl TableFile {
-    /// The one handle of a new file.
-    pub fn new(meta: TableMeta, queue: &Obsolete) -> Arc<TableFile> {
-        Arc::new(TableFile { meta, left: AtomicBool::new(false), queue: queue.clone() })
+    /// The one handle of a new file, to be shared.
+    pub fn new(meta: TableMeta, queue: &Obsolete) -> TableFile {
+        TableFile { meta, left: AtomicBool::new(false), queue: queue.clone() }
     }
 
     /// The newest version has let go of the file; whoever holds it last queues its number.

@@ -5,6 +5,9 @@
 //! 2. Changes go one after another through one lock: load, derive, store. None is lost.
 //! 3. The value is stored whole, in one store of one pointer: a reader never sees half a change.
 
+#[cfg(nori_loom)]
+mod stand_in;
+
 use nori_env::sync::{Arc, Mutex};
 
 #[cfg(not(nori_loom))]
@@ -32,6 +35,14 @@ impl<T> Published<T> {
         Published { current: Cell::new(value), install: Mutex::new(()) }
     }
 
+    /// A planted bug, for the model that must catch it: stores do not release what they publish.
+    #[cfg(nori_loom)]
+    #[doc(hidden)]
+    pub fn plant_relaxed(value: Arc<T>) -> Published<T> {
+        let order = nori_env::sync::atomic::Ordering::Relaxed;
+        Published { current: Cell::with_order(value, order), install: Mutex::new(()) }
+    }
+
     /// The current value, for a short time: never waits, and counts no reference as a rule.
     pub fn load(&self) -> Current<T> {
         self.current.load()
@@ -55,3 +66,6 @@ impl<T> Published<T> {
         new
     }
 }
+
+#[cfg(all(test, not(nori_loom)))]
+mod tests;

@@ -183,6 +183,15 @@ impl Version {
         }
     }
 
+    /// With another slot in the place of one, unchecked: how tests plant what must be caught.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn plant_slot(&self, index: usize, slot: Slot) -> Version {
+        let mut version = self.clone();
+        version.set_slot(index, slot);
+        version
+    }
+
     /// The version that an edit, computed against this one, makes of it.
     ///
     /// # Errors
