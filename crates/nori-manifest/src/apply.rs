@@ -39,7 +39,7 @@ fn new_files(old: &Version, edit: &VersionEdit) -> Result<HashMap<FileNumber, Ar
     let mut files = HashMap::new();
     for meta in &edit.tables {
         check_meta(meta)?;
-        let file = Arc::new(TableFile::new(meta.clone(), &old.obsolete));
+        let file = TableFile::new(meta.clone(), &old.obsolete);
         if files.insert(meta.number, file).is_some() {
             return Error::misfit(format!("table {} is named twice", meta.number));
         }

@@ -51,8 +51,14 @@ pub struct TableFile {
 }
 
 impl TableFile {
-    /// The one handle of a new file, to be shared.
-    pub fn new(meta: TableMeta, queue: &Obsolete) -> TableFile {
+    /// The one handle of a new file.
+    pub fn new(meta: TableMeta, queue: &Obsolete) -> Arc<TableFile> {
+        Arc::new(TableFile::unshared(meta, queue))
+    }
+
+    /// The handle before it is shared; for models that watch who shares it.
+    #[doc(hidden)]
+    pub fn unshared(meta: TableMeta, queue: &Obsolete) -> TableFile {
         TableFile { meta, left: AtomicBool::new(false), queue: queue.clone() }
     }
 

@@ -21,10 +21,8 @@ fn testdata(name: &str) -> String {
 fn store(fs: &MemFs) -> (Manifest, Vec<Arc<Version>>) {
     fs.create_dir_all(Path::new(DIR)).unwrap();
     let mut start = Version::new();
-    for edit in [start.edit_create_keyspace("events", SeqNo::new(1), Position::new(1, 90)).unwrap()]
-    {
-        start = start.apply(&edit).unwrap();
-    }
+    let created = start.edit_create_keyspace("events", SeqNo::new(1), Position::new(1, 90));
+    start = start.apply(&created.unwrap()).unwrap();
     let guards = ["\0f", "\0m", "\x01q"].map(Bytes::from_static_str);
     start = start.apply(&start.edit_split(&guards, true).unwrap()).unwrap();
     start = start.apply(&flush(&start, 40, "\0apple", "\x01quince")).unwrap();

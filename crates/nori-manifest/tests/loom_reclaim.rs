@@ -69,7 +69,7 @@ fn file(number: u64, queue: &Obsolete) -> TrackedArc<TableFile> {
         seq_max: SeqNo::ZERO,
         raw_bytes: 0,
     };
-    TrackedArc::new(TableFile::new(meta, queue))
+    TrackedArc::new(TableFile::unshared(meta, queue))
 }
 
 fn wrapped(files: Vec<TrackedArc<TableFile>>) -> Arc<Super> {

@@ -91,9 +91,8 @@ impl Parts {
 
     pub(super) fn tables(&mut self, list: Vec<TableMeta>) {
         self.records += 1;
-        let files = list
-            .into_iter()
-            .map(|meta| (meta.number, Arc::new(TableFile::new(meta, &self.obsolete))));
+        let files =
+            list.into_iter().map(|meta| (meta.number, TableFile::new(meta, &self.obsolete)));
         self.files.extend(files);
     }
 
