@@ -1,2 +1,67 @@
-//! The nori command.
-fn main() {}
+//! The `nori` command: look into a store, fill it, check it, measure it.
+//!
+//! 1. What was asked for goes to stdout; bars, notes and errors go to stderr.
+//! 2. An error is one line that says what to do. Exit code 2: the call was wrong; 1: the work
+//!    failed or problems were found; 0: all went well.
+//! 3. A closed pipe ends the command quietly.
+//! 4. Commands that only read take no lock and write nothing, so they work beside a running
+//!    process.
+
+// The command is a program around the engine, not a part of it: it looks at the real disk, clock
+// and threads, where the engine only knows the doors of its environment.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod args;
+mod bench;
+mod commands;
+mod demo;
+mod failure;
+mod histogram;
+mod machine;
+mod numbers;
+mod out;
+mod progress;
+mod stores;
+mod table;
+mod text;
+mod tree;
+mod units;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::out::Out;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return Failure::from_clap(error).report(),
+    };
+    let mut out = Out::new(cli.json);
+    let done = run(cli.command, &mut out);
+    let flushed = out.flush();
+    match done.and(flushed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command, out: &mut Out) -> Result<(), Failure> {
+    match command {
+        Command::Put(args) => commands::entries::put(&args, out),
+        Command::Get(args) => commands::entries::get(&args, out),
+        Command::Delete(args) => commands::entries::delete(&args, out),
+        Command::Scan(args) => commands::ranges::scan(&args, out),
+        Command::Count(args) => commands::ranges::count(&args, out),
+        Command::Stats(args) => commands::stats::stats(&args, out),
+        Command::Verify(args) => commands::upkeep::verify(&args, out),
+        Command::Compact(args) => commands::upkeep::compact(&args, out),
+        Command::Destroy(args) => commands::upkeep::destroy(&args, out),
+        Command::LoadDir(args) => commands::load_dir::load_dir(&args, out),
+        Command::VerifyDir(args) => commands::verify_dir::verify_dir(&args, out),
+        Command::Demo(args) => demo::demo(&args, out),
+        Command::DemoWriter(args) => demo::writer::run(&args, out),
+        Command::Bench(args) => bench::bench(&args, out),
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands that work on one store.
+
+pub(crate) mod entries;
+pub(crate) mod load_dir;
+pub(crate) mod ranges;
+pub(crate) mod stats;
+pub(crate) mod upkeep;
+pub(crate) mod verify_dir;

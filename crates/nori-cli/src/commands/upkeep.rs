@@ -1,0 +1,99 @@
+//! Care for a store: verify, compact, destroy.
+
+use crate::args::{CompactArgs, StoreArgs};
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::progress::Progress;
+use crate::table::facts;
+use crate::{machine, stores, units};
+use serde_json::json;
+use std::time::Instant;
+
+/// `nori verify`
+pub(crate) fn verify(args: &StoreArgs, out: &mut Out) -> Result<(), Failure> {
+    let started = Instant::now();
+    // A table that a running process removed meanwhile is no damage: look again at what is there.
+    let mut report = verify_once(args, out)?;
+    if report.problems.iter().any(|problem| problem.contains("No such file")) {
+        report = verify_once(args, out)?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    if out.json() {
+        out.document(&json!({
+            "ok": report.is_ok(),
+            "tables": report.tables,
+            "bytes": report.bytes,
+            "entries": report.entries,
+            "problems": report.problems,
+            "seconds": seconds,
+        }))?;
+    } else {
+        for problem in &report.problems {
+            out.line(format!("problem: {problem}"))?;
+        }
+        let verdict = match report.problems.len() as u64 {
+            0 => "every byte is as it was written".to_string(),
+            n => units::plural(n, "problem", "problems"),
+        };
+        out.line(format!(
+            "{}, {}, {}: {verdict} ({})",
+            units::plural(report.tables, "table", "tables"),
+            units::bytes(report.bytes),
+            units::plural(report.entries, "entry", "entries"),
+            units::bytes_rate(report.bytes, seconds)
+        ))?;
+    }
+    if report.is_ok() { Ok(()) } else { Err(Failure::Found) }
+}
+
+fn verify_once(args: &StoreArgs, out: &Out) -> Result<nori_lsm::VerifyReport, Failure> {
+    stores::read(&args.store, |store| {
+        let progress = Progress::bytes(out, "verifying", store.metrics().table_bytes);
+        Ok(store.verify_with(&mut |bytes| progress.add(bytes))?)
+    })
+}
+
+/// `nori compact`
+pub(crate) fn compact(args: &CompactArgs, out: &mut Out) -> Result<(), Failure> {
+    let before = machine::disk_bytes(&args.store);
+    let started = Instant::now();
+    let store = stores::open_existing(&args.store)?;
+    let progress = Progress::spinner(out, "merging");
+    match &args.keyspace {
+        None => store.compact()?,
+        Some(name) => stores::existing_keyspace(&store, name)?.compact_range::<&[u8], _>(..)?,
+    }
+    let metrics = store.metrics();
+    store.close()?;
+    drop(progress);
+    let (after, elapsed) = (machine::disk_bytes(&args.store), started.elapsed());
+    if out.json() {
+        return out.document(&json!({
+            "disk_bytes_before": before,
+            "disk_bytes_after": after,
+            "bytes_read": metrics.compaction_bytes_read,
+            "bytes_written": metrics.compaction_bytes_written,
+            "entries_dropped": metrics.entries_dropped,
+            "seconds": elapsed.as_secs_f64(),
+        }));
+    }
+    out.line(format!("merged in {}", units::time(elapsed)))?;
+    let lines = facts(&[
+        ("on disk", format!("{} before, {} after", units::bytes(before), units::bytes(after))),
+        ("read", units::bytes(metrics.compaction_bytes_read)),
+        ("written", units::bytes(metrics.compaction_bytes_written)),
+        ("dropped", units::plural(metrics.entries_dropped, "entry", "entries")),
+    ]);
+    lines.into_iter().try_for_each(|line| out.line(line))
+}
+
+/// `nori destroy`
+pub(crate) fn destroy(args: &StoreArgs, out: &mut Out) -> Result<(), Failure> {
+    stores::destroy(&args.store)?;
+    let left = args.store.exists();
+    if out.json() {
+        return out.document(&json!({ "destroyed": true, "directory_left": left }));
+    }
+    let rest = if left { "; its directory holds other files and stays" } else { "" };
+    out.line(format!("removed the store {}{rest}", args.store.display()))
+}

@@ -1,0 +1,142 @@
+//! Latencies: a histogram of nanoseconds with a bounded error.
+//!
+//! A power of two is cut into 64 buckets of equal width, so a bucket is at most 1/64 of its value
+//! wide: percentiles are at most 1.6 % too high, never too low, and the largest value is exact.
+
+use serde::Serialize;
+
+const CUTS: usize = 64;
+const CUT_BITS: u32 = CUTS.trailing_zeros();
+/// One group of exact values below 64, and one for each higher bit.
+const BUCKETS: usize = (64 - CUT_BITS as usize + 1) * CUTS;
+
+/// How often each latency was seen.
+#[derive(Clone)]
+pub(crate) struct Histogram {
+    counts: Vec<u64>,
+    total: u64,
+    max: u64,
+}
+
+/// What is told of a histogram, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) p50_ns: u64,
+    pub(crate) p99_ns: u64,
+    pub(crate) p999_ns: u64,
+    pub(crate) max_ns: u64,
+}
+
+impl Histogram {
+    /// An empty one.
+    pub(crate) fn new() -> Histogram {
+        Histogram { counts: vec![0; BUCKETS], total: 0, max: 0 }
+    }
+
+    /// Counts one value.
+    pub(crate) fn record(&mut self, ns: u64) {
+        self.counts[bucket(ns)] += 1;
+        self.total += 1;
+        self.max = self.max.max(ns);
+    }
+
+    /// Takes over what another one counted.
+    pub(crate) fn merge(&mut self, other: &Histogram) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+        self.total += other.total;
+        self.max = self.max.max(other.max);
+    }
+
+    /// How many values were counted.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The value that `per_mille` thousandths of all values do not exceed.
+    pub(crate) fn percentile(&self, per_mille: u64) -> u64 {
+        let wanted = (u128::from(self.total) * u128::from(per_mille)).div_ceil(1000).max(1);
+        let mut seen = 0;
+        for (at, count) in self.counts.iter().enumerate() {
+            seen += u128::from(*count);
+            if seen >= wanted {
+                return highest(at).min(self.max);
+            }
+        }
+        self.max
+    }
+
+    /// The percentiles that are told.
+    pub(crate) fn latency(&self) -> Latency {
+        Latency {
+            p50_ns: self.percentile(500),
+            p99_ns: self.percentile(990),
+            p999_ns: self.percentile(999),
+            max_ns: self.max,
+        }
+    }
+}
+
+fn bucket(ns: u64) -> usize {
+    let bits = u64::BITS - ns.leading_zeros();
+    let shift = bits.saturating_sub(CUT_BITS + 1);
+    // Below 128 the value itself; above, its group and its seven highest bits.
+    shift as usize * CUTS + (ns >> shift) as usize
+}
+
+/// The highest value of a bucket.
+fn highest(bucket: usize) -> u64 {
+    if bucket < 2 * CUTS {
+        return bucket as u64;
+    }
+    let shift = bucket / CUTS - 1;
+    let top = (bucket - shift * CUTS) as u128;
+    u64::try_from(((top + 1) << shift) - 1).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_follow_each_other_and_are_narrow() {
+        let mut last = 0;
+        for ns in (0..4096u64).chain((12..64).flat_map(|b| [(1 << b) - 1, 1 << b, (1 << b) + 1])) {
+            let at = bucket(ns);
+            assert!(at < BUCKETS && (at == last || at == last + 1 || ns > 4096), "{ns}");
+            let high = highest(at);
+            assert!(high >= ns && (high - ns) as f64 <= ns as f64 / 63.0, "{ns} {high}");
+            last = at;
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+        assert_eq!(highest(BUCKETS - 1), u64::MAX);
+    }
+
+    #[test]
+    fn percentiles_agree_with_sorting() {
+        let mut histogram = Histogram::new();
+        let (mut half, mut other) = (Histogram::new(), Histogram::new());
+        let mut state = 9u64;
+        let mut values: Vec<u64> = (0..10_000)
+            .map(|_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (state >> 40) % 1_000_000
+            })
+            .collect();
+        for (at, value) in values.iter().enumerate() {
+            if at % 2 == 0 { half.record(*value) } else { other.record(*value) }
+        }
+        histogram.merge(&half);
+        histogram.merge(&other);
+        values.sort_unstable();
+        assert_eq!(histogram.total(), 10_000);
+        for per_mille in [1, 500, 990, 999, 1000] {
+            let exact = values[per_mille as usize * 10 - 1];
+            let told = histogram.percentile(per_mille);
+            assert!(told >= exact && told as f64 <= exact as f64 * 1.016 + 1.0, "{told} {exact}");
+        }
+        assert_eq!(histogram.latency().max_ns, values[9_999]);
+        assert_eq!(Histogram::new().percentile(500), 0);
+    }
+}

@@ -1,0 +1,63 @@
+//! What the machine says of this process and of files. Where it does not say, `None`.
+
+use std::fs;
+use std::path::Path;
+
+/// Clock ticks per second in /proc: fixed at 100 for user space on today's architectures.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The most memory that the process had at once, in bytes, since it began or since
+/// [`reset_memory_peak`].
+pub(crate) fn memory_peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Forgets the peak, where the kernel lets us.
+pub(crate) fn reset_memory_peak() {
+    // Not possible everywhere; the peak then is that of the whole run.
+    let _ = fs::write("/proc/self/clear_refs", "5");
+}
+
+/// Processor seconds that all threads used so far, in steps of 10 ms.
+pub(crate) fn cpu_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name that may hold anything, blanks and brackets included.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
+}
+
+/// Bytes of all files below a directory. What cannot be looked at counts nothing: files may go
+/// while a running store is looked at.
+pub(crate) fn disk_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => disk_bytes(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn linux_tells_memory_and_cpu() {
+        let started = std::time::Instant::now();
+        let before = cpu_seconds().expect("/proc is there");
+        let mut x = 1u64;
+        while cpu_seconds().expect("/proc is there") < before + 0.02 {
+            assert!(started.elapsed().as_secs() < 10, "no processor time passes");
+            for _ in 0..100_000 {
+                x = std::hint::black_box(x.wrapping_mul(3));
+            }
+        }
+        assert!(memory_peak().expect("/proc is there") > 100_000);
+    }
+}

@@ -1,0 +1,79 @@
+//! Progress on stderr, for a person who waits. Hidden when JSON is asked for, and where stderr is
+//! no terminal.
+
+use crate::out::Out;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Display;
+use std::time::Duration;
+
+/// A bar, a spinner, or nothing to see.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+const BYTES: &str = "{prefix} [{bar:32}] {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {msg}";
+const THINGS: &str = "{prefix} [{bar:32}] {human_pos}/{human_len}  {per_sec}  ETA {eta}  {msg}";
+const SPINNER: &str = "{spinner} {prefix}  {elapsed}  {msg}";
+
+impl Progress {
+    fn new(out: &Out, what: &str, total: Option<u64>, template: &str) -> Progress {
+        let target = if out.json() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(total, target);
+        // A style that does not parse is a plain bar; a test parses all three.
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        bar.set_prefix(what.to_string());
+        Progress { bar }
+    }
+
+    /// So many bytes are to be done.
+    pub(crate) fn bytes(out: &Out, what: &str, total: u64) -> Progress {
+        Progress::new(out, what, Some(total), BYTES)
+    }
+
+    /// So many things are to be done.
+    pub(crate) fn things(out: &Out, what: &str, total: u64) -> Progress {
+        Progress::new(out, what, Some(total), THINGS)
+    }
+
+    /// Nobody knows how much there is to do.
+    pub(crate) fn spinner(out: &Out, what: &str) -> Progress {
+        let progress = Progress::new(out, what, None, SPINNER);
+        progress.bar.enable_steady_tick(Duration::from_millis(120));
+        progress
+    }
+
+    pub(crate) fn add(&self, n: u64) {
+        self.bar.inc(n);
+    }
+
+    /// What is being worked on.
+    pub(crate) fn note(&self, note: impl Display) {
+        if !self.bar.is_hidden() {
+            self.bar.set_message(note.to_string());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_styles_parse() {
+        for template in [BYTES, THINGS, SPINNER] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+}
