@@ -111,7 +111,7 @@ impl VersionEdit {
 }
 
 /// Looks up how many bytes of a file lie in a range, by the file's index.
-pub type Measure<'a> = &'a dyn Fn(FileNumber, &KeyRange) -> Option<u64>;
+type Measure<'a> = &'a dyn Fn(FileNumber, &KeyRange) -> Option<u64>;
 
 impl Version {
     /// The edit with the bytes of the references that it makes or narrows measured, where

@@ -43,17 +43,18 @@ pub use catalog::{
     Catalog, DEFAULT_KEYSPACE, KEYSPACE_NAME_BYTES_MAX, Keyspace, key_prefix, keyspace_range,
     split_prefix,
 };
-pub use edit::{Measure, VersionEdit};
+pub use edit::VersionEdit;
 pub use error::{Error, Result};
 pub use guards::Guards;
 pub use log::{Loaded, Manifest, ManifestOptions};
 pub use obsolete::{Obsolete, TableFile};
-pub use published::{Current, Published};
+pub use published::Published;
 pub use reclaim::{Deferred, Reaper};
 pub use run::{Run, TableRef};
 pub use slot::{Slot, SlotId};
 pub use snapshots::{SnapshotGuard, Snapshots};
 pub use version::Version;
 
-/// Places in the write-ahead log, as edits record them.
-pub use nori_wal::Position;
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

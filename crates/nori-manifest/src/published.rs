@@ -24,10 +24,10 @@ pub struct Published<T> {
 
 /// What [`Published::load`] gives: dereferences to the `Arc` that was current.
 #[cfg(not(nori_loom))]
-pub type Current<T> = arc_swap::Guard<Arc<T>>;
+type Current<T> = arc_swap::Guard<Arc<T>>;
 /// What [`Published::load`] gives: dereferences to the `Arc` that was current.
 #[cfg(nori_loom)]
-pub type Current<T> = stand_in::Guard<T>;
+type Current<T> = stand_in::Guard<T>;
 
 impl<T> Published<T> {
     /// With a first value.

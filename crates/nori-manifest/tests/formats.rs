@@ -8,9 +8,10 @@ use bytes::Bytes;
 use common::{DIR, Edits, dir, dump};
 use nori_env::sync::Arc;
 use nori_env::{FileSystem, MemFs};
-use nori_manifest::{Error, Manifest, ManifestOptions, Position, Version, VersionEdit};
+use nori_manifest::{Error, Manifest, ManifestOptions, Version, VersionEdit};
 use nori_testkit::{flips, golden, golden_text, truncations};
 use nori_types::{FileNumber, SeqNo, TableMeta};
+use nori_wal::Position;
 use std::path::Path;
 
 fn testdata(name: &str) -> String {

@@ -1,3 +1,5 @@
+//! Prefixes sort as ids do, ids never come back, and what cannot be is refused.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -3,10 +3,14 @@
 //! The order of fields and variants is the format. A new field or variant comes with a new
 //! record kind or level, never inside an old one.
 
+mod edit;
+
+pub(super) use edit::Edit;
+
 use super::{EndRecord, Record, SlotRecord};
 use crate::catalog;
-use crate::edit::{NewRef, NewRun, SlotChange};
-use crate::slot::{NewGuard, SlotId};
+use crate::edit::{NewRef, NewRun};
+use crate::slot::SlotId;
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bytes::Bytes;
 use nori_types::{FileNumber, KeyRange, SeqNo, TableMeta};
@@ -89,10 +93,6 @@ impl<T> List<T> {
 fn seq(number: u64) -> Read<SeqNo> {
     let seq = SeqNo::new(number);
     if seq.get() == number { Ok(seq) } else { Err(format!("{number} is no sequence number")) }
-}
-
-fn index(number: u64) -> Read<usize> {
-    usize::try_from(number).map_err(|_| format!("{number} is no index"))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -239,155 +239,6 @@ pub(super) fn read_slots(list: List<Slot<'_>>) -> Read<Record> {
         Ok(SlotRecord { id, lo, kept: s.kept, runs: s.runs.read(Run::read)? })
     });
     Ok(Record::Slots(slots?))
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct Guard<'a> {
-    key: &'a [u8],
-    slot: u64,
-    kept: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) enum Change<'a> {
-    Add {
-        slot: u64,
-        #[serde(borrow)]
-        run: Run<'a>,
-    },
-    Replace {
-        slot: u64,
-        first: u64,
-        removed: List<List<u64>>,
-        run: Option<Run<'a>>,
-    },
-    Split {
-        slot: u64,
-        #[serde(borrow)]
-        guards: List<Guard<'a>>,
-    },
-    Keep {
-        slot: u64,
-    },
-    Merge {
-        left: u64,
-        right: u64,
-    },
-    Move {
-        slot: u64,
-        from: u64,
-        to: u64,
-    },
-}
-
-impl Change<'_> {
-    fn of(change: &SlotChange) -> Change<'_> {
-        match change {
-            SlotChange::Add { slot, run } => Change::Add { slot: slot.0, run: Run::of(run) },
-            SlotChange::Replace { slot, first, removed, run } => Change::Replace {
-                slot: slot.0,
-                first: *first as u64,
-                removed: List::of(removed, |run| List::of(run, |n| n.0)),
-                run: run.as_ref().map(Run::of),
-            },
-            SlotChange::Split { slot, guards } => Change::Split {
-                slot: slot.0,
-                guards: List::of(guards, |g| Guard { key: &g.key, slot: g.slot.0, kept: g.kept }),
-            },
-            SlotChange::Keep { slot } => Change::Keep { slot: slot.0 },
-            SlotChange::Merge { left, right } => Change::Merge { left: left.0, right: right.0 },
-            SlotChange::Move { slot, from, to } => {
-                Change::Move { slot: slot.0, from: *from as u64, to: *to as u64 }
-            }
-        }
-    }
-
-    fn read(self) -> Read<SlotChange> {
-        Ok(match self {
-            Change::Add { slot, run } => SlotChange::Add { slot: SlotId(slot), run: run.read()? },
-            Change::Replace { slot, first, removed, run } => SlotChange::Replace {
-                slot: SlotId(slot),
-                first: index(first)?,
-                removed: removed.read(|run| run.read(|number| Ok(FileNumber(number))))?,
-                run: run.map(Run::read).transpose()?,
-            },
-            Change::Split { slot, guards } => SlotChange::Split {
-                slot: SlotId(slot),
-                guards: guards.read(|g| {
-                    let (key, slot) = (Bytes::copy_from_slice(g.key), SlotId(g.slot));
-                    Ok(NewGuard { key, slot, kept: g.kept })
-                })?,
-            },
-            Change::Keep { slot } => SlotChange::Keep { slot: SlotId(slot) },
-            Change::Merge { left, right } => {
-                SlotChange::Merge { left: SlotId(left), right: SlotId(right) }
-            }
-            Change::Move { slot, from, to } => {
-                SlotChange::Move { slot: SlotId(slot), from: index(from)?, to: index(to)? }
-            }
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct Size<'a> {
-    number: u64,
-    lo: &'a [u8],
-    bytes: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct Edit<'a> {
-    #[serde(borrow)]
-    tables: List<Meta<'a>>,
-    changes: List<Change<'a>>,
-    keyspaces: List<Keyspace<'a>>,
-    sizes: List<Size<'a>>,
-    flush: Option<u64>,
-    last_seq: u64,
-    wal_floor: u64,
-    durable_segment: u64,
-    durable_offset: u64,
-    next_file: u64,
-}
-
-impl<'a> From<&'a crate::VersionEdit> for Edit<'a> {
-    fn from(edit: &'a crate::VersionEdit) -> Edit<'a> {
-        let sizes = edit.sizes.iter().map(|((number, lo), bytes)| Size {
-            number: *number,
-            lo,
-            bytes: *bytes,
-        });
-        Edit {
-            tables: tables(&edit.tables),
-            changes: List::of(&edit.changes, Change::of),
-            keyspaces: keyspaces(&edit.keyspaces),
-            sizes: List(sizes.collect()),
-            flush: edit.flush,
-            last_seq: edit.last_seq.get(),
-            wal_floor: edit.wal_floor,
-            durable_segment: edit.durable.segment,
-            durable_offset: edit.durable.offset,
-            next_file: edit.next_file,
-        }
-    }
-}
-
-impl Edit<'_> {
-    pub(super) fn read(self) -> Read<Record> {
-        let key = |s: Size<'_>| Ok(((s.number, Bytes::copy_from_slice(s.lo)), s.bytes));
-        Ok(Record::Edit(crate::VersionEdit {
-            tables: self.tables.read(Meta::read)?,
-            changes: self.changes.read(Change::read)?,
-            keyspaces: self.keyspaces.read(Keyspace::read)?,
-            sizes: self.sizes.read(key)?.into_iter().collect(),
-            flush: self.flush,
-            last_seq: seq(self.last_seq)?,
-            wal_floor: self.wal_floor,
-            durable: Position::new(self.durable_segment, self.durable_offset),
-            next_file: self.next_file,
-        }))
-    }
 }
 
 #[derive(Serialize, Deserialize)]

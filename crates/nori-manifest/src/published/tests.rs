@@ -1,3 +1,5 @@
+//! Updates from several threads: none lost, none seen in half.
+
 use super::*;
 use nori_env::sync::thread;
 

@@ -1,3 +1,5 @@
+//! The algebra of versions, one story per rule.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -6,8 +6,9 @@
 use bytes::Bytes;
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{File, FileLock, FileSystem, FsError, FsResult, OpenMode, Rng};
-use nori_manifest::{Position, SlotId, Version, VersionEdit};
+use nori_manifest::{SlotId, Version, VersionEdit};
 use nori_types::{FileNumber, KeyRange, SeqNo, TableMeta, successor};
+use nori_wal::Position;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
