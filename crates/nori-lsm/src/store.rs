@@ -11,6 +11,7 @@
 //! 4. Nothing is deleted while the manifest is not settled.
 
 mod admission;
+mod callers;
 mod close;
 pub(crate) mod commit;
 pub(crate) mod commit_queue;

@@ -14,8 +14,10 @@ use nori_wal::{Wal, WalOptions};
 use std::path::Path;
 
 impl Handle {
-    /// Closes the store for all handles; the second time it does nothing.
+    /// Closes the store for all handles; the second time it only waits for the first.
     pub(crate) fn close(&self) -> Result<()> {
+        // Held to the end: whoever is told that the store is closed may open it.
+        let mut threads = self.threads.lock();
         if self.writer.is_none() {
             self.closed.store(true, Ordering::Release);
             self.events.end();
@@ -28,12 +30,13 @@ impl Handle {
         }
         self.cancelled.store(true, Ordering::Release);
         self.signal.wake();
+        self.closing.wake();
         self.jobs.wake();
-        let threads = std::mem::take(&mut *self.threads.lock());
-        for thread in threads {
+        for thread in threads.drain(..) {
             // A thread that panicked has said so; the store is closed all the same.
             let _ = thread.join();
         }
+        self.callers.close();
         let done = self.last_writes();
         self.events.end();
         if let Some(writer) = &self.writer {

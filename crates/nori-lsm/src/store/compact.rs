@@ -121,6 +121,7 @@ impl Store {
 
     /// Merges all slots that reach into a range, whatever their number of runs.
     pub(crate) fn compact_range(&self, range: &KeyRange) -> Result<()> {
+        let _caller = self.callers.enter()?;
         self.flush_all()?;
         let writer = self.writer()?;
         // Slot by slot by key: a slot that is cut meanwhile is followed by its new neighbour.

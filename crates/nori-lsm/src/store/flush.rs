@@ -104,6 +104,7 @@ impl Store {
     pub(crate) fn flush_all(&self) -> Result<()> {
         self.check_open()?;
         let writer = self.writer()?;
+        let _caller = self.callers.enter()?;
         self.seal_active(writer)?;
         while self.flush_one()? {}
         Ok(())

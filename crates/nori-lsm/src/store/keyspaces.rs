@@ -125,6 +125,7 @@ impl Store {
     ) -> Result<()> {
         self.check_open()?;
         let writer = self.writer()?;
+        let _caller = self.callers.enter()?;
         let mut stored = Vec::new();
         for key in guards {
             if key.len() > KEY_BYTES_MAX {

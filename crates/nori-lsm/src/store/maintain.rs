@@ -16,6 +16,7 @@ impl Store {
         if self.writer.is_none() {
             return Ok(false);
         }
+        let _caller = self.callers.enter()?;
         Ok(self.sync_step()? || self.flush_one()? || self.work_step()?)
     }
 

@@ -13,6 +13,7 @@ use crate::events::Events;
 use crate::health::HealthBook;
 use crate::keyspace::KeyspaceState;
 use crate::metrics::{Counters, RecoveryReport};
+use crate::store::callers::Callers;
 use crate::store::commit_queue::CommitQueue;
 use crate::store::compact::Jobs;
 use crate::store::recover::{Found, find, list};
@@ -325,6 +326,8 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         flushing: Mutex::new(()),
         jobs: Jobs::default(),
         signal: Signal::default(),
+        closing: Signal::default(),
+        callers: Callers::default(),
         keyspaces: Mutex::new(keyspaces),
         default,
         closed: AtomicBool::new(false),

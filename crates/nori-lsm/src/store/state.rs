@@ -6,6 +6,7 @@ use crate::events::Events;
 use crate::health::HealthBook;
 use crate::keyspace::KeyspaceState;
 use crate::metrics::{Counters, RecoveryReport};
+use crate::store::callers::Callers;
 use crate::store::commit::Commit;
 use crate::store::commit_queue::CommitQueue;
 use crate::store::compact::Jobs;
@@ -86,6 +87,10 @@ pub(crate) struct Store {
     pub(crate) flushing: Mutex<()>,
     pub(crate) jobs: Jobs,
     pub(crate) signal: Signal,
+    /// Signalled once: when the store is being closed.
+    pub(crate) closing: Signal,
+    /// The callers that work on files outside the commit queue.
+    pub(crate) callers: Callers,
     pub(crate) keyspaces: Mutex<HashMap<String, Arc<KeyspaceState>>>,
     pub(crate) default: Arc<KeyspaceState>,
     pub(crate) closed: AtomicBool,
