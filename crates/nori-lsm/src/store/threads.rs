@@ -1,7 +1,11 @@
-//! The background threads: one flushes and syncs, the others do everything else.
+//! The background threads: one flushes, one syncs if syncs are periodic, the others do
+//! everything else.
 //!
-//! They hold the store but not its handle, so that the last handle can end them.
+//! 1. They hold the store but not its handle, so that the last handle can end them.
+//! 2. A step that failed is not tried again before its back-off is over; only closing ends the
+//!    wait. Other threads' signals do not: each failure makes some.
 
+use crate::config::Durability;
 use crate::error::Result;
 use crate::health::Work;
 use crate::store::state::Store;
@@ -16,10 +20,14 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Starts the threads of a store.
 pub(crate) fn start(store: &Arc<Store>, workers: usize) -> Vec<JoinHandle<()>> {
     let flush = spawn(store, "nori-flush", |store| run(&store, Work::Flush, Store::flush_step));
+    // A thread of its own: a flush may take longer than the time between two syncs, or fail.
+    let periodic = matches!(store.config.durability, Durability::Interval(_));
+    let sync = periodic
+        .then(|| spawn(store, "nori-sync", |store| run(&store, Work::Sync, Store::sync_step)));
     let work = (0..workers).map(|_| {
         spawn(store, "nori-work", |store| run(&store, Work::Compaction, Store::work_step))
     });
-    std::iter::once(flush).chain(work).flatten().collect()
+    std::iter::once(flush).chain(sync).chain(work).flatten().collect()
 }
 
 fn spawn(
@@ -39,21 +47,29 @@ fn spawn(
 /// Runs steps until the store is closed; waits when none is due, longer after failures.
 fn run(store: &Store, work: Work, step: impl Fn(&Store) -> Result<bool>) {
     loop {
-        let seen = store.signal.now();
+        let (seen, closing) = (store.signal.now(), store.closing.now());
         if store.cancelled.load(Ordering::Acquire) {
             return;
         }
-        let wait = match step(store) {
-            Ok(true) => continue,
-            Ok(false) => store.until_sync().map_or(IDLE, |left| left.min(IDLE)),
-            Err(_) => store.health.backoff(work).unwrap_or(IDLE),
-        };
-        store.signal.wait(seen, wait.max(Duration::from_millis(1)));
+        match step(store) {
+            Ok(true) => {}
+            Ok(false) => {
+                let due = if work == Work::Sync { store.until_sync() } else { None };
+                let wait = due.map_or(IDLE, |left| left.min(IDLE));
+                store.signal.wait(seen, wait.max(Duration::from_millis(1)));
+            }
+            Err(_) => {
+                store.closing.wait(closing, store.health.backoff(work).unwrap_or(IDLE));
+            }
+        }
     }
 }
 
 impl Store {
     fn flush_step(&self) -> Result<bool> {
-        Ok(self.sync_step()? || self.flush_one()?)
+        let flushed = self.flush_one()?;
+        // Memtables are large, and a long merge may keep the threads busy that free them else.
+        self.reaper.run_pending();
+        Ok(flushed)
     }
 }
