@@ -146,6 +146,7 @@ impl Store {
         reason: impl FnOnce() -> String,
     ) -> Result<()> {
         self.check_open()?;
+        self.settle(writer)?;
         let start = self.config.clock.now();
         let view = self.pin();
         let Some((_, slot)) = view.version.slot_by_id(id) else { return Ok(()) };

@@ -28,6 +28,7 @@ impl Store {
     }
 
     fn flush_memtable(&self, writer: &Writer, mem: &Arc<Mem>) -> Result<()> {
+        self.settle(writer)?;
         let start = self.config.clock.now();
         mem.table.wait_quiescent();
         let view = self.pin();

@@ -28,7 +28,10 @@ impl Store {
     /// Frees what was let go of, deletes files that nobody needs, prepares a segment.
     pub(crate) fn clean_step(&self) -> Result<bool> {
         let writer = self.writer()?;
-        let cleaned = self.clean(writer);
+        // While the manifest is not settled nothing may be deleted, so clean there first.
+        let lost = writer.manifest.lock().poisoned().is_some();
+        let settled = if lost { Ok(()) } else { self.settle(writer) };
+        let cleaned = settled.and_then(|()| self.clean(writer));
         let prepared = match writer.wal.poisoned() {
             Some(_) => Ok(false),
             None => writer.wal.prepare_spare(self.spare_bytes()).map_err(Error::from),
