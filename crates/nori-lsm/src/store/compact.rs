@@ -107,16 +107,26 @@ impl Store {
         let view = self.pin();
         let mut due: Vec<&Arc<Slot>> = view.version.slots().filter(|s| self.is_due(s)).collect();
         due.sort_by_key(|slot| std::cmp::Reverse(slot.runs.len()));
+        // A slot that cannot be merged must not keep the others waiting.
+        let mut failed = None;
         for slot in due {
             let Some(_held) = self.jobs.try_hold(slot.id) else { continue };
+            // Another thread may have merged it before it was held.
+            let now = self.pin();
+            if !now.version.slot_by_id(slot.id).is_some_and(|(_, slot)| self.is_due(slot)) {
+                continue;
+            }
             let limit = self.config.k_global;
             let reason = || format!("more than {limit} runs");
             let done = self.merge_slot(writer, slot.id, false, reason);
             self.health.note(Work::Compaction, &done, &self.events);
             self.signal.wake();
-            return done.map(|()| true);
+            match done {
+                Ok(()) => return Ok(true),
+                Err(e) => failed = failed.or(Some(e)),
+            }
         }
-        Ok(false)
+        failed.map_or(Ok(false), Err)
     }
 
     /// Merges all slots that reach into a range, whatever their number of runs.

@@ -22,7 +22,15 @@ impl Store {
 
     /// The first due step that is neither a flush nor a sync.
     pub(crate) fn work_step(&self) -> Result<bool> {
-        Ok(self.purge_one()? || self.merge_one()? || self.clean_step()?)
+        match self.purge_one().and_then(|purged| Ok(purged || self.merge_one()?)) {
+            Ok(true) => Ok(true),
+            Ok(false) => self.clean_step(),
+            // A merge that keeps failing must not keep memory and files from being freed.
+            Err(e) => {
+                self.clean_step()?;
+                Err(e)
+            }
+        }
     }
 
     /// Frees what was let go of, deletes files that nobody needs, prepares a segment.
