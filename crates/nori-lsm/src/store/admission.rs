@@ -27,7 +27,7 @@ impl Store {
         let start = self.config.clock.now();
         loop {
             let seen = self.signal.now();
-            self.check_open()?;
+            self.check_writable()?;
             if !self.is_blocked() {
                 return Ok(());
             }

@@ -118,6 +118,10 @@ impl Store {
 
     fn lead(&self, own: &mut Commit, others: &mut [Commit]) {
         let result = self.commit_group(own, others);
+        if result.is_err() {
+            // Those who wait for room may wait in vain now.
+            self.signal.wake();
+        }
         for member in std::iter::once(own).chain(others) {
             member.outcome.get_or_insert_with(|| result.clone());
         }

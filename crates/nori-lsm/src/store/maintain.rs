@@ -125,7 +125,12 @@ impl Store {
         if let Some(cause) = writer.wal.poisoned() {
             return Err(Error::Poisoned { cause });
         }
-        let durable = writer.wal.sync()?;
+        let synced = writer.wal.sync();
+        if synced.is_err() {
+            // Those who wait for room wait in vain now.
+            self.signal.wake();
+        }
+        let durable = synced?;
         let (segment, offset) = (durable.segment, durable.offset);
         self.events.emit(|| VizEvent::WalSynced { segment, offset });
         Ok(())
