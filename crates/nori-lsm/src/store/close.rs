@@ -13,6 +13,9 @@ use nori_types::FileName;
 use nori_wal::{Wal, WalOptions};
 use std::path::Path;
 
+/// What the CURRENT of a store starts with.
+const CURRENT_WORD: &[u8; 12] = b"nori-current";
+
 impl Handle {
     /// Closes the store for all handles; the second time it only waits for the first.
     pub(crate) fn close(&self) -> Result<()> {
@@ -130,21 +133,24 @@ fn copy_file(fs: &dyn FileSystem, from: &Path, to: &Path) -> Result<()> {
 /// Removes a store's files, and nothing else.
 pub(crate) fn destroy(path: &Path, config: &Config) -> Result<()> {
     let (fs, paths) = (&config.file_system, Paths::new(path));
-    let known = fs.exists(path)? && fs.exists(&paths.current())?;
-    if !known {
+    if !is_store(&**fs, &paths)? {
         return Err(Error::invalid(format!("{}: there is no store", path.display())));
     }
     let lock = fs.lock(&paths.lock())?.ok_or_else(|| Error::Locked { path: paths.lock() })?;
     // CURRENT first: what is left after a crash is then no store any more.
-    fs.remove(&paths.current())?;
+    match fs.remove(&paths.current()) {
+        Err(e) if !e.is_not_found() => return Err(e.into()),
+        _ => {}
+    }
     fs.sync_dir(&paths.root)?;
     for dir in [&paths.sst, &paths.lost, &paths.wal, &paths.root] {
         for name in list(&**fs, dir)?.iter().filter(|name| **name != FileName::Lock) {
             fs.remove(&dir.join(name.to_string()))?;
         }
     }
-    drop(lock);
+    // Removed before it is let go: nobody may lock a file that goes away.
     fs.remove(&paths.lock())?;
+    drop(lock);
     // Directories with foreign files stay.
     for dir in [&paths.sst, &paths.lost, &paths.wal, &paths.root] {
         if fs.exists(dir)? && fs.list(dir)?.is_empty() {
@@ -152,6 +158,20 @@ pub(crate) fn destroy(path: &Path, config: &Config) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a directory holds a store, or what is left of one that was not destroyed to the end.
+/// Other engines have files of these names too, so CURRENT's first word counts.
+fn is_store(fs: &dyn FileSystem, paths: &Paths) -> Result<bool> {
+    if !fs.exists(&paths.root)? {
+        return Ok(false);
+    }
+    if fs.exists(&paths.current())? {
+        let current = fs.open(&paths.current(), nori_env::OpenMode::Read)?;
+        let mut word = [0; CURRENT_WORD.len()];
+        return Ok(current.read_at(&mut word, 0)? == word.len() && word == *CURRENT_WORD);
+    }
+    Ok(fs.exists(&paths.lock())? && fs.exists(&paths.wal)? && fs.exists(&paths.sst)?)
 }
 
 /// A directory for the examples in the documentation, which remove it themselves.
