@@ -116,10 +116,17 @@ struct Listener {
 }
 
 /// The listeners of a store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Events {
     heard: AtomicBool,
-    listeners: Mutex<Vec<Listener>>,
+    /// `None` once the store is closed.
+    listeners: Mutex<Option<Vec<Listener>>>,
+}
+
+impl Default for Events {
+    fn default() -> Events {
+        Events { heard: AtomicBool::new(false), listeners: Mutex::new(Some(Vec::new())) }
+    }
 }
 
 impl Events {
@@ -130,6 +137,7 @@ impl Events {
         }
         let event = event();
         let mut listeners = self.listeners.lock();
+        let Some(listeners) = &mut *listeners else { return };
         listeners.retain(|listener| match listener.sender.try_send(event.clone()) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
@@ -144,15 +152,17 @@ impl Events {
     pub(crate) fn listen(&self) -> EventStream {
         let (sender, receiver) = bounded(WAITING_MAX);
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut listeners = self.listeners.lock();
-        listeners.push(Listener { sender, dropped: Arc::clone(&dropped) });
-        self.heard.store(true, Ordering::Relaxed);
+        // A stream of a closed store has no sender, and ends.
+        if let Some(listeners) = &mut *self.listeners.lock() {
+            listeners.push(Listener { sender, dropped: Arc::clone(&dropped) });
+            self.heard.store(true, Ordering::Relaxed);
+        }
         EventStream { receiver, dropped }
     }
 
     /// Ends all streams once they have been read.
     pub(crate) fn end(&self) {
-        self.listeners.lock().clear();
+        *self.listeners.lock() = None;
         self.heard.store(false, Ordering::Relaxed);
     }
 }
