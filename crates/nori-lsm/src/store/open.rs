@@ -32,6 +32,12 @@ use nori_wal::{Wal, WalOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+/// No file of ours has a greater number.
+const FILE_NUMBER_MAX: u64 = 1 << 56;
+
+/// How often a store is read anew that changed while it was being opened to read.
+const READ_ONLY_TRIES: usize = 20;
+
 /// Groups grow up to about this many bytes.
 const GROUP_BYTES_MAX: usize = 1 << 20;
 
@@ -51,6 +57,10 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
         fs.sync_dir(dir)?;
     }
     let found = find(&config, &paths)?;
+    if found.as_ref().is_some_and(|found| found.read_only) {
+        let what = format!("{}: a feature of the manifest", paths.current().display());
+        return Err(Error::FormatTooNew { what, found: 1, supported: 0 });
+    }
     let created = found.is_none();
     let found = match found {
         Some(found) => found,
@@ -124,6 +134,7 @@ fn new_store(config: &Config, paths: &Paths) -> Result<Found> {
         memtables: Vec::new(),
         highest_segment: segments.max().unwrap_or(0),
         manifest_cut: false,
+        read_only: false,
         report: RecoveryReport::default(),
     })
 }
@@ -140,13 +151,13 @@ struct Recovered {
 fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
     let fs = &config.file_system;
     let last = found.last_seq();
-    let Found { mut version, memtables, highest_segment, manifest_cut, mut report } = found;
+    let Found { mut version, memtables, highest_segment, manifest_cut, mut report, .. } = found;
     let seen = highest_file(&**fs, paths)?;
-    let next_file = AtomicU64::new(version.next_file.max(seen + 1));
+    let next_file = AtomicU64::new(version.next_file.max(seen.saturating_add(1)));
     if manifest_cut {
         report.tables_lost = move_unknown_aside(&**fs, paths, &version)?;
     }
-    let floor = highest_segment.max(version.wal_floor.saturating_sub(1)) + 1;
+    let floor = highest_segment.max(version.wal_floor.saturating_sub(1)).saturating_add(1);
     let numbers = || FileNumber(next_file.fetch_add(1, Ordering::Relaxed));
     for mem in memtables.iter().filter(|m| !m.table.is_empty()) {
         let table = table_options(config);
@@ -179,12 +190,14 @@ fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
     Ok(Recovered { wal, manifest, version: Arc::new(version), report, last })
 }
 
-/// The highest number in the name of any file but segments, which count for themselves.
+/// The highest number in the name of any file but segments, which count for themselves. A number
+/// that leaves nothing to count on did not come from us.
 fn highest_file(fs: &dyn FileSystem, paths: &Paths) -> Result<u64> {
     let mut highest = 0;
     for dir in [&paths.root, &paths.sst, &paths.lost] {
         let numbers = list(fs, dir)?;
         let numbers = numbers.iter().filter_map(FileName::number).map(|n| n.0);
+        let numbers = numbers.filter(|n| *n <= FILE_NUMBER_MAX);
         highest = numbers.fold(highest, u64::max);
     }
     Ok(highest)

@@ -12,7 +12,7 @@ use crate::super_version::Mem;
 use bytes::Bytes;
 use nori_env::FileSystem;
 use nori_env::sync::Arc;
-use nori_manifest::{Manifest, Version};
+use nori_manifest::{Catalog, Manifest, Version, split_prefix};
 use nori_types::{Corruption, FileName, FormatTooNew, SeqNo, ValueKind};
 use nori_wal::{Position, Replayed};
 use std::collections::BTreeSet;
@@ -27,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) highest_segment: u64,
     /// Whether the manifest's end could not be read.
     pub(crate) manifest_cut: bool,
+    /// A later nori wrote the manifest and allows this one to read it, but not to write.
+    pub(crate) read_only: bool,
     pub(crate) report: RecoveryReport,
 }
 
@@ -65,7 +67,8 @@ pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
     note(&mut report, &replayed);
     report.manifest_cut = loaded.cut;
     let (highest_segment, manifest_cut) = (replayed.highest_segment, loaded.cut);
-    let mut found = Found { version, memtables, highest_segment, manifest_cut, report };
+    let read_only = loaded.read_only;
+    let mut found = Found { version, memtables, highest_segment, manifest_cut, read_only, report };
     found.report.last_sequence = found.last_seq().get();
     Ok(Some(found))
 }
@@ -121,6 +124,7 @@ struct Replay<'a> {
     paths: &'a Paths,
     memtable_bytes: usize,
     flushed: SeqNo,
+    catalog: Arc<Catalog>,
     memtables: Vec<Arc<Mem>>,
     report: RecoveryReport,
 }
@@ -131,6 +135,7 @@ impl<'a> Replay<'a> {
             paths,
             memtable_bytes: config.memtable_bytes,
             flushed: version.last_seq,
+            catalog: Arc::clone(&version.catalog),
             memtables: vec![Arc::new(Mem::new(version.wal_floor))],
             report: RecoveryReport::default(),
         }
@@ -157,6 +162,12 @@ impl<'a> Replay<'a> {
                 continue;
             }
             let entry = bytes.slice(op.at..op.at + op.key_len + op.value_len);
+            // A keyspace is in the manifest before the first batch may name it.
+            let keyspace = entry.get(..op.key_len).and_then(split_prefix).map(|(id, _)| id);
+            if keyspace.is_none_or(|id| self.catalog.get(id).is_none()) {
+                let what = "a key of a keyspace that does not exist";
+                return Err(self.bad(at, BadPayload::Malformed(what)));
+            }
             gate.insert(entry, op.key_len, op.seq, op.kind);
             self.report.operations += 1;
         }
