@@ -87,7 +87,7 @@ pub(crate) fn open_read_only(path: &Path, config: Config) -> Result<Arc<Handle>>
     config.validate()?;
     let start = config.clock.now();
     let paths = Paths::new(path);
-    let Some(mut found) = find(&config, &paths)? else {
+    let Some(mut found) = find_beside_a_writer(&config, &paths)? else {
         return Err(Error::invalid(format!("{}: there is no store", path.display())));
     };
     found.report.elapsed = config.clock.now().saturating_sub(start);
@@ -99,6 +99,19 @@ pub(crate) fn open_read_only(path: &Path, config: Config) -> Result<Arc<Handle>>
     let parts = Parts { active, sealed: memtables, version, last, report: found.report };
     let store = Arc::new(build(config, paths, None, parts));
     Ok(Arc::new(Handle { store, threads: Mutex::new(Vec::new()) }))
+}
+
+/// Reads a store that another process may be writing to: what looks like damage may be a file that
+/// was replaced between two looks. Damage is still there when one looks again.
+fn find_beside_a_writer(config: &Config, paths: &Paths) -> Result<Option<Found>> {
+    let mut found = find(config, paths);
+    for _ in 1..READ_ONLY_TRIES {
+        match &found {
+            Err(Error::Io { .. } | Error::Corruption { .. }) => found = find(config, paths),
+            _ => break,
+        }
+    }
+    found
 }
 
 fn check_wanted(fs: &dyn FileSystem, paths: &Paths, config: &Config) -> Result<()> {
