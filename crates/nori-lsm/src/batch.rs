@@ -183,9 +183,11 @@ impl WriteBatch {
         &self.bytes
     }
 
-    /// The payload, to be shared with the memtable.
-    pub(crate) fn take_payload(&mut self) -> Bytes {
-        Bytes::from(std::mem::take(&mut self.bytes))
+    /// The payload, to be shared with the memtable, and how much memory it takes.
+    pub(crate) fn take_payload(&mut self) -> (Bytes, usize) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let capacity = bytes.capacity();
+        (Bytes::from(bytes), capacity)
     }
 }
 

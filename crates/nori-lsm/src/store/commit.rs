@@ -155,13 +155,17 @@ impl Store {
             writer.wal.sync_to(appended.end)?;
         }
         for batch in members(own, others) {
-            let payload = batch.take_payload();
+            let (payload, capacity) = batch.take_payload();
             let Ok(operations) = Operations::new(&payload) else { continue };
+            let mut held = capacity;
             for operation in operations.flatten() {
                 let end = operation.at + operation.key_len + operation.value_len;
                 let entry = payload.slice(operation.at..end);
+                held = held.saturating_sub(entry.len());
                 gate.insert(entry, operation.key_len, operation.seq, operation.kind);
             }
+            // The entries keep the whole buffer in memory, its headers and spare room too.
+            gate.charge(held);
         }
         self.publish(before, last);
         drop(gate);
