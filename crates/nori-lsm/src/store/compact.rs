@@ -4,7 +4,7 @@
 //! 2. A job pins the version first and reads snapshots and V second.
 //! 3. It replaces exactly the runs it pinned; flushes may have added newer ones meanwhile.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::{Counters, Decision};
@@ -178,7 +178,7 @@ impl Store {
             self.abandon(output.tables.iter().map(|t| t.number));
         }
         logged?;
-        let elapsed_us = (self.config.clock.now() - start).as_micros() as u64;
+        let elapsed_us = self.elapsed_us(start);
         self.note_merge(slot, &output, forced, reason(), elapsed_us);
         Ok(())
     }
@@ -239,11 +239,7 @@ impl Store {
             let done =
                 self.log_edit(writer, |version| Ok(version.edit_purge_slot(slot.id, oldest)?));
             self.health.note(Work::Compaction, &done, &self.events);
-            return match done {
-                // It is tried again when something changes.
-                Err(e @ Error::Poisoned { .. }) => Err(e),
-                done => done.map(|()| true),
-            };
+            return done.map(|()| true);
         }
         Ok(false)
     }

@@ -38,7 +38,7 @@ impl Store {
             nori_compaction::flush(&mut mem.table.iter(), stripes, dropped, to)
         })?;
         self.install_flush(writer, mem, &output)?;
-        self.note_flush(mem, &output, (self.config.clock.now() - start).as_micros() as u64);
+        self.note_flush(mem, &output, self.elapsed_us(start));
         self.retire_segments(writer)
     }
 
@@ -107,7 +107,11 @@ impl Store {
         let writer = self.writer()?;
         let _caller = self.callers.enter()?;
         self.seal_active(writer)?;
-        while self.flush_one()? {}
+        // Not those that writers seal meanwhile, which might never end.
+        let Some(newest) = self.pin().sealed.first().cloned() else { return Ok(()) };
+        while self.pin().sealed.iter().any(|mem| Arc::ptr_eq(mem, &newest)) {
+            self.flush_one()?;
+        }
         Ok(())
     }
 

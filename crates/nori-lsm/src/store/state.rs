@@ -137,6 +137,12 @@ impl Store {
         job(&to).map_err(Error::from)
     }
 
+    /// Microseconds since `start`, for events.
+    pub(crate) fn elapsed_us(&self, start: Duration) -> u64 {
+        let elapsed = self.config.clock.now().saturating_sub(start);
+        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// The next file number; never given twice.
     pub(crate) fn take_file_number(&self) -> FileNumber {
         FileNumber(self.next_file.fetch_add(1, Ordering::Relaxed))
