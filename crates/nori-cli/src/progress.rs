@@ -2,8 +2,9 @@
 //! no terminal.
 
 use crate::out::Out;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::fmt::Display;
+use crate::units;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 /// A bar, a spinner, or nothing to see.
@@ -12,8 +13,11 @@ pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
-const BYTES: &str = "{prefix} [{bar:32}] {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {msg}";
-const THINGS: &str = "{prefix} [{bar:32}] {human_pos}/{human_len}  {per_sec}  ETA {eta}  {msg}";
+// The bar takes what the rest leaves of the line.
+const BYTES: &str =
+    "{prefix} [{wide_bar}] {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {msg}";
+const THINGS: &str =
+    "{prefix} [{wide_bar}] {human_pos}/{human_len}  {whole_per_sec}  ETA {eta}  {msg}";
 const SPINNER: &str = "{spinner} {prefix}  {elapsed}  {msg}";
 
 impl Progress {
@@ -26,7 +30,8 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(total, target);
         // A style that does not parse is a plain bar; a test parses all three.
         let style = ProgressStyle::with_template(template);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.with_key("whole_per_sec", whole_per_sec).progress_chars("=> "));
         bar.set_prefix(what.to_string());
         Progress { bar }
     }
@@ -58,6 +63,11 @@ impl Progress {
             self.bar.set_message(note.to_string());
         }
     }
+}
+
+fn whole_per_sec(state: &ProgressState, text: &mut dyn Write) {
+    // A bar that cannot be drawn has nobody to tell.
+    let _ = write!(text, "{}/s", units::count(state.per_sec() as u64));
 }
 
 impl Drop for Progress {

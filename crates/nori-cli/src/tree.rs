@@ -100,6 +100,9 @@ pub(crate) struct Size {
     pub(crate) bytes: u64,
 }
 
+/// Files between two looks of the progress.
+const PROGRESS_EVERY: u64 = 1024;
+
 /// Counts the files below a directory. What cannot be looked at counts nothing here.
 pub(crate) fn measure(dir: &Path, mut progress: impl FnMut(&Size)) -> Size {
     let mut size = Size::default();
@@ -107,7 +110,9 @@ pub(crate) fn measure(dir: &Path, mut progress: impl FnMut(&Size)) -> Size {
         if let Item::File { path, .. } = item {
             size.files += 1;
             size.bytes += fs::symlink_metadata(path).map_or(0, |meta| meta.len());
-            progress(&size);
+            if size.files.is_multiple_of(PROGRESS_EVERY) {
+                progress(&size);
+            }
         }
     }
     size

@@ -127,10 +127,10 @@ fn a_file_that_cannot_be_stored_is_told_and_the_rest_is_loaded() {
 /// A load that is killed leaves a prefix; the next one completes it without writing that again.
 #[test]
 fn a_killed_load_is_completed() {
-    const FILES: u64 = 3000;
+    const FILES: u64 = 2000;
     let dir = Dir::new();
     for n in 0..FILES {
-        dir.write(&format!("files/{:02}/{n:05}", n % 50), noise(n, 10_000));
+        dir.write(&format!("files/{:02}/{n:05}", n % 50), noise(n, 8000));
     }
     let prefix = (0..10).find_map(|_| {
         let _ = dir.run("destroy s");
@@ -156,7 +156,7 @@ fn kill_in_the_middle(dir: &Dir) -> bool {
     load.args(["load-dir", "s", "files"]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = load.spawn().unwrap();
     let started = Instant::now();
-    while bytes_of(&dir.path("s/wal"), ".wal") < 6 << 20 {
+    while bytes_of(&dir.path("s/wal"), ".wal") < 4 << 20 {
         assert!(started.elapsed() < Duration::from_secs(60), "the load does not begin");
         std::thread::sleep(Duration::from_millis(1));
     }

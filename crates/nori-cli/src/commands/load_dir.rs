@@ -113,11 +113,13 @@ fn load(
     let before = store.snapshot().keyspace(keyspace.name())?;
     let (sender, receiver) = mpsc::sync_channel(QUEUE);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut reader = Reader::new(keyspace, before, sender);
-            reader.run(dir);
-            reader.finish()
-        });
+        let reader =
+            std::thread::Builder::new().name("nori-read".into()).spawn_scoped(scope, || {
+                let mut reader = Reader::new(keyspace, before, sender);
+                reader.run(dir);
+                reader.finish()
+            });
+        let reader = reader.map_err(|e| Failure::Failed(format!("starting a thread: {e}")))?;
         let (mut stored, mut unchanged) = (Size::default(), Size::default());
         let mut committed = Ok(());
         for batch in receiver {

@@ -110,9 +110,11 @@ pub(crate) fn bytes_of(dir: &Path, suffix: &str) -> u64 {
 /// Bytes that do not compress, the same for each seed.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2) | 1;
-    let mut next = || {
+    let mut bytes = Vec::with_capacity(len + 4);
+    while bytes.len() < len {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 56) as u8
-    };
-    (0..len).map(|_| next()).collect()
+        bytes.extend_from_slice(&((state >> 32) as u32).to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
 }
