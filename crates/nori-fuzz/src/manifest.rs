@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use nori_env::sync::Arc;
 use nori_env::{FileSystem, MemFs};
 use nori_manifest::{
-    Loaded, Manifest, ManifestOptions, Position, Version, VersionEdit, key_prefix, split_prefix,
+    Loaded, Manifest, ManifestOptions, Version, VersionEdit, key_prefix, split_prefix,
 };
 use nori_types::{FileNumber, SeqNo, TableMeta};
-use nori_wal::{LogFormat, LogHeader, frame};
+use nori_wal::{LogFormat, LogHeader, Position, frame};
 
 use crate::input::Input;
 
