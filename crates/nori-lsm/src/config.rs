@@ -116,7 +116,8 @@ options! {
     k_global: usize = 12;
     /// When a write is durable. Default: when it returns.
     durability: Durability = Durability::Synced;
-    /// What opening does about an unreadable end of the log. Default: cut it if nothing promised it.
+    /// What opening does about an unreadable end of the log. Default: cut it if nothing promised
+    /// it.
     wal_recovery: RecoveryMode = RecoveryMode::CutTornTail;
     /// Who does the background work. Default: one thread for flushes, one for the rest.
     background: Background = Background::Threads(1);

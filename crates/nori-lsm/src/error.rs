@@ -42,7 +42,9 @@ pub enum Error {
         found: String,
     },
     /// Another process, or another handle in this one, has the store open.
-    #[error("{}: the store is open elsewhere. Close it there, or open it read-only.", path.display())]
+    #[error(
+        "{}: the store is open elsewhere. Close it there, or open it read-only.", path.display()
+    )]
     Locked {
         /// The lock file.
         path: PathBuf,
@@ -96,7 +98,7 @@ pub enum Error {
     },
 }
 
-/// The kinds of [`Error`], to compare and to match.
+/// The kinds of [`enum@Error`], to compare and to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs)] // The names are those of `Error`, which documents them.

@@ -119,8 +119,8 @@ impl Keyspace {
     ///
     /// # Errors
     /// Nothing was written after `InvalidArgument`, `DiskFull`, `Stalled`, `KeyspaceDropped`,
-    /// `Closed` and `ReadOnly`. After `Io` and `Poisoned` the write may or may not be there when the
-    /// store is opened again, but never in part.
+    /// `Closed` and `ReadOnly`. After `Io` and `Poisoned` the write may or may not be there when
+    /// the store is opened again, but never in part.
     pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
         self.handle.put(&self.state, key.as_ref(), value.as_ref())
     }
