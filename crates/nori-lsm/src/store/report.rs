@@ -70,7 +70,10 @@ impl Store {
         }
         for file in view.version.tables() {
             self.check_open()?;
-            let checked = self.tables.open(&file.meta).and_then(|table| table.verify(progress));
+            // The table tells how far it has come, the caller is told how much that is more.
+            let mut told = 0;
+            let mut step = |at: u64| progress(at.saturating_sub(std::mem::replace(&mut told, at)));
+            let checked = self.tables.open(&file.meta).and_then(|table| table.verify(&mut step));
             report.tables += 1;
             match checked {
                 Ok(()) => {
