@@ -198,7 +198,10 @@ impl Keyspace {
     ///
     /// # Errors
     /// Those of reading and writing tables; what was merged before stays merged.
+    /// `KeyspaceDropped`.
     pub fn compact_range<K: AsRef<[u8]>, R: RangeBounds<K>>(&self, range: R) -> Result<()> {
+        self.handle.check_open()?;
+        self.state.check_alive(self.handle.visible.load())?;
         let range = self.view().stored_range(range);
         self.handle.compact_range(&range)
     }

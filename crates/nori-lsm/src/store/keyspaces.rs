@@ -133,10 +133,10 @@ impl Store {
             }
             stored.push(state.stored(key));
         }
+        state.check_alive(self.visible.load())?;
         if stored.is_empty() {
             return Ok(());
         }
-        state.check_alive(self.visible.load())?;
         let Some(lo) = stored.iter().min().cloned() else { return Ok(()) };
         let hi = stored.iter().max().map(|k| nori_types::successor(k));
         // Guards of a slot do not move under a job: hold the slots while they are cut.
