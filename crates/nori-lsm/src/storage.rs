@@ -161,8 +161,9 @@ impl Storage for MemStorage {
     }
 
     fn delete(&self, key: &[u8]) -> Result<()> {
-        self.map.lock().remove(key);
-        Ok(())
+        let mut batch = WriteBatch::new();
+        batch.delete(key);
+        self.write(batch)
     }
 
     fn write(&self, mut batch: WriteBatch) -> Result<()> {
