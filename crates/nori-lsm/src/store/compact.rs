@@ -110,7 +110,7 @@ impl Store {
         // A slot that cannot be merged must not keep the others waiting.
         let mut failed = None;
         for slot in due {
-            let Some(_held) = self.jobs.try_hold(slot.id) else { continue };
+            let Some(held) = self.jobs.try_hold(slot.id) else { continue };
             // Another thread may have merged it before it was held.
             let now = self.pin();
             if !now.version.slot_by_id(slot.id).is_some_and(|(_, slot)| self.is_due(slot)) {
@@ -120,6 +120,8 @@ impl Store {
             let reason = || format!("more than {limit} runs");
             let done = self.merge_slot(writer, slot.id, false, reason);
             self.health.note(Work::Compaction, &done, &self.events);
+            // Whoever wakes must find the slot free.
+            drop(held);
             self.signal.wake();
             match done {
                 Ok(()) => return Ok(true),
