@@ -1,0 +1,34 @@
+//! The whole public interface against a `BTreeMap`.
+//!
+//! A seed makes a program of 2,000 steps over every verb: writes, reads in both directions,
+//! snapshots, iterators and cursors that are held over everything, flushes, merges, cuts,
+//! keyspaces that come and go, checkpoints, closing, killing and opening again with other
+//! options. It runs on a store of each of ten kinds ([`options`]) and every answer must be the
+//! oracle's.
+//!
+//! By itself each seed runs on one kind of store, each kind runs as many seeds as the others.
+//! `NORI_ALL_SETS=1` runs every seed on every kind, `NORI_SEEDS` sets how many seeds there are,
+//! `NORI_STEPS` how long a program is, and `NORI_SEED` runs one. A failure prints the shortest
+//! program that still fails, and the command that runs it again.
+//!
+//! Beside it: [`planted`] breaks the store behind the oracle's back in ways that must be noticed,
+//! [`threads`] lets writers, readers and background work run at once, [`limits`] and [`errors`]
+//! go to the ends of what is allowed, [`waiting`] asks what a caller waits for.
+
+#![cfg(not(any(nori_loom, nori_shuttle)))]
+
+mod errors;
+mod held;
+mod limits;
+mod maintain;
+mod op;
+mod options;
+mod oracle;
+mod planted;
+mod programs;
+mod reader;
+mod run;
+mod scan;
+mod threads;
+mod waiting;
+mod write;

@@ -1,0 +1,94 @@
+//! The tests that run programs: one for each kind of store.
+
+use crate::op::{Op, program};
+use crate::options::{KINDS, Kind};
+use crate::planted::Plant;
+use crate::run::{Counts, run};
+use nori_testkit::{env_usize, run_seeds, shrink};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How long a program is.
+pub(crate) const STEPS: usize = 2_000;
+/// How many seeds there are; each runs on one kind of store.
+const SEEDS: usize = 300;
+
+macro_rules! tests {
+    ($($number:literal $name:ident,)*) => {
+        $(#[test]
+        fn $name() {
+            run_kind($number, stringify!($name));
+        })*
+    };
+}
+
+tests! {
+    0 everything_tiny,
+    1 leveled,
+    2 two_runs_few_files,
+    3 many_slots,
+    4 large_blocks,
+    5 tiered,
+    6 in_memory,
+    7 in_memory_buffered_no_filters,
+    8 threads_leveled,
+    9 threads_tiered,
+}
+
+fn run_kind(number: usize, name: &str) {
+    let kind = &KINDS[number];
+    assert_eq!(kind.name, name, "the kinds are numbered as their tests");
+    let steps = env_usize("NORI_STEPS", STEPS);
+    let every_seed = env_usize("NORI_ALL_SETS", 0) > 0 || env_usize("NORI_SEED", 0) > 0;
+    let (mut programs, mut total) = (0, Counts::default());
+    run_seeds(&format!("-p nori-lsm --test model {name}"), SEEDS, |seed| {
+        if !every_seed && seed as usize % KINDS.len() != number {
+            return;
+        }
+        let program = program(seed, steps);
+        match attempt(kind, seed, &program, None) {
+            Ok(counts) => total.add(counts),
+            Err(why) => report(kind, seed, &program, &why),
+        }
+        programs += 1;
+    });
+    println!("{name}: {programs} programs of {steps} steps; {total:?}");
+    if programs > 5 && steps >= STEPS {
+        assert!(total.merges > 0 && total.reopened > 0 && total.checkpoints > 0, "{total:?}");
+    }
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.steps += other.steps;
+        self.stalled += other.stalled;
+        self.reopened += other.reopened;
+        self.replayed += other.replayed;
+        self.flushes += other.flushes;
+        self.merges += other.merges;
+        self.checkpoints += other.checkpoints;
+    }
+}
+
+/// Runs a program; a panic inside the store is a failure like any other.
+fn attempt(kind: &Kind, seed: u64, program: &[Op], plant: Option<Plant>) -> Result<Counts, String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(kind, seed, program, plant)));
+    outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("a panic: {}", text.unwrap_or("of no words")))
+    })
+}
+
+/// The shortest program that still fails.
+pub(crate) fn shortest(kind: &Kind, seed: u64, program: &[Op], plant: Option<Plant>) -> Vec<Op> {
+    shrink(program, |program| attempt(kind, seed, program, plant).is_err())
+}
+
+fn report(kind: &Kind, seed: u64, program: &[Op], why: &str) -> ! {
+    eprintln!("seed {seed} on {kind:?}: {why}\nlooking for a shorter program ...");
+    let short = shortest(kind, seed, program, None);
+    let why = attempt(kind, seed, &short, None).err();
+    let why = why.unwrap_or_else(|| "it passes when it runs again".to_string());
+    let steps: String = short.iter().map(|op| format!("  {op:?}\n")).collect();
+    panic!("{} steps fail on {:?}:\n{steps}{why}", short.len(), kind.name);
+}
