@@ -106,21 +106,22 @@ impl Store {
         self.check_open()?;
         let writer = self.writer()?;
         let _caller = self.callers.enter()?;
-        self.seal_active(writer)?;
-        // Not those that writers seal meanwhile, which might never end.
-        let Some(newest) = self.pin().sealed.first().cloned() else { return Ok(()) };
+        // Not those that writers fill meanwhile, which might never end.
+        let newest = self.pin().memtables().find(|mem| !mem.table.is_empty()).cloned();
+        let Some(newest) = newest else { return Ok(()) };
+        self.seal(writer, &newest)?;
         while self.pin().sealed.iter().any(|mem| Arc::ptr_eq(mem, &newest)) {
             self.flush_one()?;
         }
         Ok(())
     }
 
-    /// Seals the active memtable if it holds anything, when there is room for one more sealed.
-    fn seal_active(&self, writer: &Writer) -> Result<()> {
+    /// Seals a memtable if it is still the active one, when there is room for one more sealed.
+    fn seal(&self, writer: &Writer, mem: &Arc<Mem>) -> Result<()> {
         loop {
             let sealed = self.exclusively(|| {
                 let view = self.pin();
-                if view.active.table.is_empty() {
+                if !Arc::ptr_eq(&view.active, mem) {
                     return Ok(true);
                 }
                 if view.sealed.len() >= self.config.max_sealed {
