@@ -128,7 +128,7 @@ fn run_link(
 ) -> Checked<Vec<Moment>> {
     let moments: Arc<Mutex<Vec<Moment>>> = Arc::default();
     let (seen, shared) = (Arc::clone(&moments), Arc::clone(history));
-    disk.on_operation(Some(std::sync::Arc::new(move |op, image: &MemFs| {
+    disk.on_operation(Some(Arc::new(move |op, image: &MemFs| {
         let mark = shared.lock().mark;
         seen.lock().push(Moment { op, image: image.clone(), mark });
     })));
@@ -150,7 +150,6 @@ fn run_link(
                 keyspaces: BTreeMap::new(),
                 durability,
                 value: *value,
-                checkpoints: 0,
             };
             let steps = rng.below(40);
             program.run(&store, steps, faulty)?;

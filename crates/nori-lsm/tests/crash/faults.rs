@@ -26,7 +26,6 @@ fn run(seed: u64, rule: FaultRule) -> Result<bool, String> {
                 keyspaces: BTreeMap::new(),
                 durability: Durability::Synced,
                 value: 0,
-                checkpoints: 0,
             };
             program.run(&store, 60, true)?;
             faults.clear();

@@ -36,7 +36,6 @@ pub(crate) struct Program {
     pub(crate) durability: Durability,
     /// Numbers every value, so that no two are equal.
     pub(crate) value: u64,
-    pub(crate) checkpoints: u64,
 }
 
 impl Program {

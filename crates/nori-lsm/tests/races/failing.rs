@@ -1,5 +1,8 @@
 //! Failures that repeat: they are waited out, cost no disk and stop nothing else.
 
+// How long a real thread waits is what some of these are about.
+#![allow(clippy::disallowed_methods)]
+
 use crate::{ROOT, check, config, files, fill, key, on, open};
 use nori_env::sync::{Arc, thread};
 use nori_env::{Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs};
@@ -109,9 +112,9 @@ fn a_slot_that_cannot_be_merged_stops_no_other_work() {
     // The first slot: more runs than the second, one of them damaged.
     store.put(key(0), "damaged").expect("writes");
     store.flush().expect("flushes");
-    let tables =
+    let mut tables =
         disk.files().into_iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "sst"));
-    let (table, _) = tables.last().expect("one table");
+    let (table, _) = tables.next_back().expect("one table");
     for _ in 0..6 {
         store.put(key(1), "left").expect("writes");
         store.flush().expect("flushes");
@@ -187,8 +190,9 @@ fn a_store_that_may_only_be_read_is_not_opened_for_writing() {
     let store = open(on(&disk));
     fill(&store, 10, 0);
     store.close().expect("closes");
-    let manifests = disk.files().into_iter().filter(|(p, _)| p.to_string_lossy().contains("MANIF"));
-    let (path, _) = manifests.last().expect("one manifest");
+    let mut manifests =
+        disk.files().into_iter().filter(|(p, _)| p.to_string_lossy().contains("MANIF"));
+    let (path, _) = manifests.next_back().expect("one manifest");
     let number: u64 =
         path.to_string_lossy().rsplit('-').next().expect("a number").parse().expect("is");
     let mut bytes = disk.read_file(&path).expect("is there");
@@ -210,9 +214,9 @@ fn a_store_that_may_only_be_read_is_not_opened_for_writing() {
 fn a_logged_batch_of_an_unknown_keyspace_is_corruption() {
     let disk = MemFs::new(10);
     open(on(&disk)).close().expect("closes");
-    let segments =
+    let mut segments =
         disk.files().into_iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "wal"));
-    let (path, _) = segments.last().expect("one segment");
+    let (path, _) = segments.next_back().expect("one segment");
     let mut bytes = disk.read_file(&path).expect("is there");
     let name = path.file_stem().expect("a number").to_string_lossy().into_owned();
     let format = nori_wal::LogFormat { magic: *b"nWAL", version: 1, incompatible: 0, what: "log" };
