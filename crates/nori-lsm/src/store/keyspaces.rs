@@ -86,9 +86,15 @@ impl Store {
 
     /// The keyspace that had this name at `seq`.
     pub(crate) fn keyspace_at(&self, name: &str, seq: SeqNo) -> Result<Arc<KeyspaceState>> {
+        // A drop is visible before the catalog has its record, and leaves this table after that:
+        // ask here first, the catalog second.
+        let live = self.keyspaces.lock().get(name).cloned();
         let view = self.pin();
         let found = view.version.catalog.iter().find(|k| k.name == name && k.exists_at(seq));
         let found = found.ok_or_else(|| Error::no_keyspace(name))?;
+        if live.is_some_and(|live| live.id() == found.id && live.check_alive(seq).is_err()) {
+            return Err(Error::no_keyspace(name));
+        }
         // A state of its own: for the snapshot the keyspace is not dropped.
         Ok(Arc::new(KeyspaceState::new(found.id, name, self.id)))
     }
