@@ -13,7 +13,8 @@
 //!
 //! Beside it: [`planted`] breaks the store behind the oracle's back in ways that must be noticed,
 //! [`threads`] lets writers, readers and background work run at once, [`limits`] and [`errors`]
-//! go to the ends of what is allowed, [`waiting`] asks what a caller waits for.
+//! go to the ends of what is allowed, [`waiting`] and [`moments`] ask what a caller waits for and
+//! what a moment is.
 
 #![cfg(not(any(nori_loom, nori_shuttle)))]
 
@@ -21,6 +22,7 @@ mod errors;
 mod held;
 mod limits;
 mod maintain;
+mod moments;
 mod op;
 mod options;
 mod oracle;
