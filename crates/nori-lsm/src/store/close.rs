@@ -60,7 +60,11 @@ impl Store {
         };
         let flushed = self.flush_last(writer);
         let cleaned = self.clean(writer).map(|_| ());
-        synced.and(flushed).and(cleaned)
+        let given_back = match writer.wal.poisoned() {
+            Some(_) => Ok(()),
+            None => writer.wal.give_back().map_err(Error::from),
+        };
+        synced.and(flushed).and(cleaned).and(given_back)
     }
 
     fn flush_last(&self, writer: &crate::store::state::Writer) -> Result<()> {

@@ -40,9 +40,11 @@ impl Store {
         let lost = writer.manifest.lock().poisoned().is_some();
         let settled = if lost { Ok(()) } else { self.settle(writer) };
         let cleaned = settled.and_then(|()| self.clean(writer));
+        // A store that is hardly written to needs no segment ahead.
+        let soon = self.pin().active.table.bytes() >= self.config.memtable_bytes / 2;
         let prepared = match writer.wal.poisoned() {
-            Some(_) => Ok(false),
-            None => writer.wal.prepare_spare(self.spare_bytes()).map_err(Error::from),
+            None if soon => writer.wal.prepare_spare(self.spare_bytes()).map_err(Error::from),
+            _ => Ok(false),
         };
         let done = cleaned.and_then(|cleaned| Ok(prepared? || cleaned));
         let outcome = done.as_ref().map(|_| ()).map_err(Clone::clone);

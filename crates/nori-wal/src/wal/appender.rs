@@ -52,6 +52,13 @@ impl Appender {
     }
 
     /// Takes another segment's place and keeps its buffer.
+    /// Cuts the room that no record uses.
+    pub(super) fn cut_room(&mut self) -> FsResult<()> {
+        // Less room than there is would only be made again; more would be written past.
+        self.room = self.at;
+        self.file.truncate(self.at).map_err(|e| self.named(e))
+    }
+
     pub(super) fn replace(&mut self, mut next: Appender) {
         next.buffer = std::mem::take(&mut self.buffer);
         *self = next;

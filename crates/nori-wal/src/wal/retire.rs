@@ -77,6 +77,22 @@ impl Wal {
         Ok(true)
     }
 
+    /// Gives back the disk space that no record uses: spare files are deleted, and what lies
+    /// behind the last record is cut. For the end of a process; the log may go on, and makes
+    /// room again.
+    ///
+    /// # Errors
+    /// `Io` after trying all. No record is touched.
+    pub fn give_back(&self) -> Result<()> {
+        let _files = self.housekeeping.lock();
+        let mut result = self.appender.lock().cut_room();
+        let spares = std::mem::take(&mut self.shared.lock().spares);
+        for spare in spares {
+            result = result.and(gone(self.fs.remove(&spare.path)));
+        }
+        Ok(result?)
+    }
+
     /// Removes the segments, spares and temporary files that earlier processes left in the
     /// directory; returns how many. Only when a durable manifest names this log's first segment
     /// as the floor. Files of other names are left alone.

@@ -239,3 +239,23 @@ fn a_first_segment_never_replaces_a_file() {
     assert!(matches!(beyond, Err(Error::Corruption(_))));
     assert_eq!(names(&fs), ["000007.wal"]);
 }
+
+#[test]
+fn room_that_is_given_back_costs_no_record() {
+    let (fs, wal) = fresh(1);
+    append(&wal, &[b"one"]);
+    wal.next_segment().unwrap();
+    let end = append(&wal, &[b"two", b"three"]).end;
+    wal.sync().unwrap();
+    assert!(wal.prepare_spare(4096).unwrap());
+    wal.give_back().unwrap();
+    assert_eq!(names(&fs), ["000001.wal", "000002.wal"]);
+    assert_eq!(fs.read_file("/wal/000002.wal").unwrap().len() as u64, end.offset);
+    // The log goes on.
+    append(&wal, &[b"four"]);
+    wal.sync().unwrap();
+    for cut in Cut::ALL {
+        let read = after(&fs, cut, 1, wal.durable()).unwrap();
+        assert_eq!(read, [&b"one"[..], b"two", b"three", b"four"], "{cut:?}");
+    }
+}
