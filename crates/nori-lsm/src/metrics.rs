@@ -94,7 +94,7 @@ pub struct Decision {
     pub reason: String,
     /// Runs that were merged.
     pub runs: usize,
-    /// Bytes read.
+    /// Bytes of tables read.
     pub bytes_read: u64,
     /// Bytes written.
     pub bytes_written: u64,
@@ -200,7 +200,7 @@ counters! {
     flush_bytes,
     /// Merges done.
     compactions,
-    /// Key and value bytes that merges read, before compression.
+    /// Bytes of tables that merges read; estimated where a table serves several slots.
     compaction_bytes_read,
     /// Bytes of tables that merges wrote.
     compaction_bytes_written,

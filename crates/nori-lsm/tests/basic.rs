@@ -233,3 +233,19 @@ fn threads_flush_and_merge_by_themselves() {
     assert!(metrics.runs_max <= 2, "{metrics:?}");
     store.close().expect("closes");
 }
+
+#[test]
+fn a_merge_reads_no_more_than_the_tables_hold() {
+    let fs = Arc::new(MemFs::new(11));
+    let store = open(&fs);
+    for key in ["a", "b"] {
+        store.put(key, "v".repeat(10_000)).expect("writes");
+        store.flush().expect("flushes");
+    }
+    let tables = store.metrics().table_bytes;
+    store.compact().expect("merges");
+    let metrics = store.metrics();
+    assert_eq!(metrics.compaction_bytes_read, tables);
+    assert_eq!(metrics.compaction_bytes_written, metrics.table_bytes);
+    assert_eq!(store.decisions(10).len(), 1);
+}

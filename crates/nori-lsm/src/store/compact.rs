@@ -194,8 +194,10 @@ impl Store {
         elapsed_us: u64,
     ) {
         let (stats, counters) = (&output.stats, &self.counters);
+        // File bytes on both sides, so that they can be set against each other.
+        let bytes_read = slot.bytes();
         Counters::add(&counters.compactions, 1);
-        Counters::add(&counters.compaction_bytes_read, stats.bytes_read);
+        Counters::add(&counters.compaction_bytes_read, bytes_read);
         Counters::add(&counters.compaction_bytes_written, stats.bytes_written);
         Counters::add(&counters.entries_dropped, stats.entries_dropped);
         Counters::add(&counters.tombstones_dropped, stats.tombstones_dropped);
@@ -207,7 +209,7 @@ impl Store {
             slot: slot.id.0,
             inputs: slot.tables().map(|t| t.file.number().0).collect(),
             outputs: output.tables.iter().map(|t| t.number.0).collect(),
-            bytes_read: stats.bytes_read,
+            bytes_read,
             bytes_written: stats.bytes_written,
             entries_dropped: stats.entries_dropped,
             tombstones_dropped: stats.tombstones_dropped,
@@ -220,7 +222,7 @@ impl Store {
             slot: slot.id.0,
             reason,
             runs: slot.runs.len(),
-            bytes_read: stats.bytes_read,
+            bytes_read,
             bytes_written: stats.bytes_written,
         });
     }
