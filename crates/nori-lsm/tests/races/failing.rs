@@ -5,9 +5,9 @@
 
 use crate::{ROOT, check, config, files, fill, key, on, open};
 use nori_env::sync::{Arc, thread};
-use nori_env::{Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs};
+use nori_env::{Clock, Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs, SystemClock};
 use nori_lsm::{Background, Config, Durability, ErrorKind, Lsm};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn faulty(seed: u64) -> (MemFs, FaultFs, Config) {
     let disk = MemFs::new(seed);
@@ -65,10 +65,10 @@ fn a_lost_current_costs_no_disk_and_is_told_to_writers() {
         assert!(store.flush().is_err());
     }
     assert!(files(&disk, ".sst") <= 2, "{} tables of one memtable", files(&disk, ".sst"));
-    let start = Instant::now();
+    let start = SystemClock::default();
     let refused = (0..500).find_map(|n| store.put(key(n), vec![1; 100]).err());
     assert_eq!(refused.map(|e| e.kind()), Some(ErrorKind::Poisoned));
-    assert!(start.elapsed() < Duration::from_secs(10), "the writer waited for what cannot come");
+    assert!(start.now() < Duration::from_secs(10), "the writer waited for what cannot come");
     drop(store);
     faults.clear();
     let again = open(on(&disk));
@@ -89,17 +89,17 @@ fn a_stalled_writer_hears_of_the_poison() {
     let writer = thread::spawn(move || {
         (0..).find_map(|n: usize| writing.put(n.to_be_bytes(), vec![7; 700]).err())
     });
-    let patience = Instant::now();
+    let patience = SystemClock::default();
     while store.metrics().stalls == 0 {
-        assert!(patience.elapsed() < Duration::from_secs(20), "nobody stalls");
+        assert!(patience.now() < Duration::from_secs(20), "nobody stalls");
         thread::sleep(Duration::from_millis(10));
     }
     faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Sync).path("/wal/"));
     assert!(store.sync().is_err());
-    let start = Instant::now();
+    let start = SystemClock::default();
     let error = writer.join().expect("no panic").expect("ends by an error");
     assert_eq!(error.kind(), ErrorKind::Poisoned, "{error}");
-    assert!(start.elapsed() < Duration::from_secs(12));
+    assert!(start.now() < Duration::from_secs(12));
 }
 
 /// One damaged table must not keep the other slots from being merged, nor anything from being
@@ -251,9 +251,9 @@ fn writing_resumes_when_a_full_disk_has_room_again() {
     let (n, kind) = refused.expect("the disk is full at some point");
     assert!(matches!(kind, ErrorKind::DiskFull | ErrorKind::Stalled), "{kind:?}");
     disk.set_capacity(None);
-    let patience = Instant::now();
+    let patience = SystemClock::default();
     while store.put(key(n), vec![9; 300]).is_err() {
-        assert!(patience.elapsed() < Duration::from_secs(20), "{:?}", store.health());
+        assert!(patience.now() < Duration::from_secs(20), "{:?}", store.health());
     }
     for m in 20..=n {
         assert_eq!(store.get(key(m)).expect("reads").map(|v| v.len()), Some(300));
