@@ -1,14 +1,13 @@
 //! Chains of programs and power cuts.
 
 use crate::history::{History, Keys, Mark, State};
-use crate::program::{Program, Shared, config};
+use crate::program::{INTERVAL, Program, Shared, config};
 use nori_env::sync::{Arc, Mutex};
-use nori_env::{Cut, Fault, FaultFs, FaultRule, FileSystem, MemFs, Rng};
+use nori_env::{Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs, Rng};
 use nori_lsm::{Durability, ErrorKind, Lsm};
 use nori_testkit::run_seeds;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 const ROOT: &str = "/store";
 
@@ -70,28 +69,35 @@ fn check(disk: &MemFs, at: &Moment, cut: Cut, history: &History, seed: u64) -> C
     Ok(p)
 }
 
+/// Most links have no fault, some one anywhere, some one where it hurts.
 fn fault(rng: &mut Rng) -> Option<FaultRule> {
-    let nth = rng.below(200);
-    match rng.below(10) {
-        0 | 1 => Some(FaultRule::new(Fault::Eio).nth(nth)),
-        2 => Some(FaultRule::new(Fault::Enospc).nth(nth)),
-        3 => Some(FaultRule::new(Fault::ShortWrite).nth(nth)),
+    let (nth, early) = (rng.below(200), rng.below(20));
+    let rule = |fault| FaultRule::new(fault);
+    match rng.below(16) {
+        0 | 1 => Some(rule(Fault::Eio).nth(nth)),
+        2 => Some(rule(Fault::Enospc).nth(nth)),
+        3 => Some(rule(Fault::ShortWrite).nth(nth)),
+        4 => Some(rule(Fault::Eio).on(FsOp::Sync).path("MANIFEST").nth(early)),
+        5 => Some(rule(Fault::Eio).on(FsOp::Sync).path("/wal/").nth(early)),
+        6 => Some(rule(Fault::Eio).changing().path("/sst/").nth(2 * early)),
+        7 => Some(rule(Fault::Enospc).after(nth)),
+        8 => Some(rule(Fault::ShortWrite).path("MANIFEST").nth(early)),
         _ => None,
     }
 }
 
-/// Runs one chain; returns how many images were opened.
-pub(crate) fn chain(seed: u64) -> Checked<u64> {
+/// Runs one chain; counts the images that were opened.
+pub(crate) fn chain(seed: u64, images: &mut u64) -> Checked<()> {
     let mut rng = Rng::new(seed);
-    let modes =
-        [Durability::Synced, Durability::Buffered, Durability::Interval(Duration::from_secs(9))];
-    let durability = *rng.pick(&modes);
     let mut disk = MemFs::new(seed);
     disk.set_sectors(&[32, 512]);
     let history: Shared = Arc::new(Mutex::new(History::default()));
-    let (mut images, mut value) = (0, 0);
+    let mut value = 0;
     for link in 0..4 {
-        let moments = run_link(&disk, &history, &mut rng, (durability, seed + link), &mut value)
+        let modes = [Durability::Synced, Durability::Buffered, Durability::Interval(INTERVAL)];
+        let durability = *rng.pick(&modes);
+        let setup = (durability, seed + link);
+        let moments = run_link(&disk, &history, &mut rng, setup, &mut value, images)
             .map_err(|e| format!("{durability:?} link {link}: {e}"))?;
         let known = history.lock().clone();
         let say = |cut: Cut, at: &Moment, e: String| {
@@ -101,8 +107,8 @@ pub(crate) fn chain(seed: u64) -> Checked<u64> {
             for _ in 0..2 {
                 let cut = *rng.pick(&Cut::ALL);
                 let left = at.image.crash(cut, rng.next_u64());
+                *images += 1;
                 check(&left, at, cut, &known, rng.next_u64()).map_err(|e| say(cut, at, e))?;
-                images += 1;
             }
         }
         // Early moments lie inside opening.
@@ -110,12 +116,25 @@ pub(crate) fn chain(seed: u64) -> Checked<u64> {
         let at = &moments[rng.below(early as u64) as usize];
         let cut = *rng.pick(&Cut::ALL);
         disk = at.image.crash(cut, rng.next_u64());
+        *images += 1;
         let p = check(&disk.image(), at, cut, &known, 0).map_err(|e| say(cut, at, e))?;
         let power = if cut.is_kill() { at.mark.power.min(p) } else { p };
         history.lock().restart(p, power);
-        images += 1;
     }
-    Ok(images)
+    Ok(())
+}
+
+/// A checkpoint that was finished opens after any crash, and holds what was there when it was
+/// asked for.
+fn check_checkpoint(disk: &MemFs, dir: &str, expected: &State, cut: Cut, seed: u64) -> Checked<()> {
+    let fs: Arc<dyn FileSystem> = Arc::new(disk.crash(cut, seed));
+    let store = Lsm::open_with(dir, config(fs, Durability::Synced, seed))
+        .map_err(|e| format!("opening {dir} after {cut:?}: {e}"))?;
+    let shown = state(&store).map_err(|e| format!("reading {dir}: {e}"))?;
+    if shown != *expected {
+        return Err(format!("{dir} shows {shown:?}, not {expected:?}"));
+    }
+    Ok(())
 }
 
 /// Opens the disk, runs a program, and returns a moment for each operation and the end.
@@ -125,6 +144,7 @@ fn run_link(
     rng: &mut Rng,
     (durability, seed): (Durability, u64),
     value: &mut u64,
+    images: &mut u64,
 ) -> Checked<Vec<Moment>> {
     let moments: Arc<Mutex<Vec<Moment>>> = Arc::default();
     let (seen, shared) = (Arc::clone(&moments), Arc::clone(history));
@@ -136,30 +156,34 @@ fn run_link(
     let rule = fault(rng);
     let faulty = rule.is_some();
     rule.into_iter().for_each(|rule| faults.inject(rule));
-    let opened = Lsm::open_with(ROOT, config(Arc::new(faults.clone()), durability, seed));
-    match opened {
+    let mut program = Program::new(history, rng, durability).with_faults(&faults);
+    let config = config(Arc::new(faults.clone()), durability, seed).clock(program.clock());
+    program.value = *value;
+    match Lsm::open_with(ROOT, config) {
         Ok(store) => {
-            // The fault strikes once: if it struck this read, the next one is good.
+            // The fault strikes once, or from now on: a read that it struck is repeated.
             let first = matched(&store, &history.lock());
-            let p = first.or_else(|_| matched(&store, &history.lock()))?;
+            let again = |_| {
+                faults.clear();
+                matched(&store, &history.lock())
+            };
+            let p = first.or_else(again)?;
             // What an open store shows is durable.
             history.lock().restart(p, p);
-            let mut program = Program {
-                history: Arc::clone(history),
-                rng: rng.fork(),
-                keyspaces: BTreeMap::new(),
-                durability,
-                value: *value,
-            };
             let steps = rng.below(40);
             program.run(&store, steps, faulty)?;
             *value = program.value;
             faults.clear();
             let known = history.lock();
             let shown = state(&store).map_err(|e| format!("reading at the end: {e}"))?;
-            if shown != known.states[known.mark.kill] {
-                let expected = &known.states[known.mark.kill];
+            if shown != *known.shown() {
+                let expected = known.shown();
                 return Err(format!("the running store shows {shown:?}, not {expected:?}"));
+            }
+            for (dir, p) in &program.checkpoints {
+                let cut = *rng.pick(&Cut::ALL);
+                *images += 1;
+                check_checkpoint(disk, dir, &known.states[*p], cut, rng.next_u64())?;
             }
             drop(known);
             if rng.chance(30) && store.close().is_ok() && !faulty {
@@ -179,9 +203,8 @@ fn run_link(
 #[test]
 fn every_crash_leaves_a_prefix() {
     let mut images = 0;
-    run_seeds("every_crash_leaves_a_prefix", 24, |seed| match chain(seed) {
-        Ok(n) => images += n,
-        Err(e) => panic!("seed {seed}: {e}"),
+    run_seeds("-p nori-lsm --test crash every_crash_leaves_a_prefix", 24, |seed| {
+        chain(seed, &mut images).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
     });
     println!("{images} crash images, 0 violations");
 }

@@ -7,38 +7,33 @@ use nori_env::sync::{Arc, Mutex};
 use nori_env::{Fault, FaultFs, FaultRule, FileSystem, MemFs, Rng};
 use nori_lsm::{Durability, ErrorKind, Lsm};
 use nori_testkit::run_seeds;
-use std::collections::BTreeMap;
 
 /// Runs one program on a failing disk, then opens what it left on a healthy one. Returns whether
 /// the fault was met.
-fn run(seed: u64, rule: FaultRule) -> Result<bool, String> {
+pub(crate) fn run(seed: u64, rule: FaultRule) -> Result<bool, String> {
     let disk = MemFs::new(seed);
     let faults = FaultFs::new(Arc::new(disk.clone()));
     faults.inject(rule);
     let fs: Arc<dyn FileSystem> = Arc::new(faults.clone());
     let history: Shared = Arc::new(Mutex::new(History::default()));
+    let mut program = Program::new(&history, &mut Rng::new(seed), Durability::Synced);
     let opened = Lsm::open_with("/store", config(fs, Durability::Synced, seed));
     match opened {
         Ok(store) => {
-            let mut program = Program {
-                history: Arc::clone(&history),
-                rng: Rng::new(seed),
-                keyspaces: BTreeMap::new(),
-                durability: Durability::Synced,
-                value: 0,
-            };
             program.run(&store, 60, true)?;
             faults.clear();
             let shown = state(&store).map_err(|e| format!("reading: {e}"))?;
             let known = history.lock();
-            if shown != known.states[known.mark.kill] {
-                let expected = &known.states[known.mark.kill];
+            if shown != *known.shown() {
+                let expected = known.shown();
                 return Err(format!("the store shows {shown:?}, not {expected:?}"));
             }
         }
         Err(e) if e.kind() == ErrorKind::Corruption => return Err(format!("open: {e}")),
         Err(_) => faults.clear(),
     }
+    // What it holds keeps the store open.
+    drop(program);
     let healthy = config(Arc::new(disk), Durability::Synced, seed);
     let store = Lsm::open_with("/store", healthy).map_err(|e| format!("opening again: {e}"))?;
     let (shown, known) = (state(&store).map_err(|e| format!("reading: {e}"))?, history.lock());
@@ -53,7 +48,7 @@ fn run(seed: u64, rule: FaultRule) -> Result<bool, String> {
 /// Fails operation 0, 1, .. until a run meets no fault any more.
 fn sweep(name: &str, default: usize, rule: impl Fn(u64) -> FaultRule) {
     let (mut runs, mut hits) = (0u64, 0u64);
-    run_seeds(name, default, |seed| {
+    run_seeds(&format!("-p nori-lsm --test crash {name}"), default, |seed| {
         for operation in 0.. {
             let hit = run(seed, rule(operation))
                 .unwrap_or_else(|e| panic!("seed {seed}, operation {operation}: {e}"));

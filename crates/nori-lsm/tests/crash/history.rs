@@ -95,6 +95,11 @@ impl History {
         self.lasts.len()
     }
 
+    /// What the running store shows: everything acknowledged.
+    pub(crate) fn shown(&self) -> &State {
+        &self.states[self.mark.kill]
+    }
+
     /// An element is about to be written behind sequence number `visible`.
     pub(crate) fn issue(&mut self, element: &Element, visible: u64) {
         let mut state = self.states.last().expect("one state").clone();

@@ -10,5 +10,6 @@
 
 mod chain;
 mod faults;
+mod held;
 mod history;
 mod program;

@@ -1,32 +1,51 @@
 //! Random programs over every verb that changes a store.
 
+use crate::held::Held;
 use crate::history::{Element, History};
 use nori_env::sync::{Arc, Mutex};
-use nori_env::{FileSystem, Rng};
+use nori_env::{FaultFs, FileSystem, ManualClock, Rng};
 use nori_lsm::{
-    Background, Config, Durability, ErrorKind, Keyspace, Lsm, RecoveryMode, Result, WriteBatch,
+    Background, Compression, Config, Durability, ErrorKind, Keyspace, Lsm, RecoveryMode, Result,
+    WriteBatch,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The history, shared with the hook that takes images.
 pub(crate) type Shared = Arc<Mutex<History>>;
 
-/// Tiny limits, so that a short program meets every path.
+/// The time between periodic syncs, where there are any.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(9);
+
+/// Tiny limits, so that a short program meets every path. They differ from open to open.
 pub(crate) fn config(fs: Arc<dyn FileSystem>, durability: Durability, seed: u64) -> Config {
     let mut rng = Rng::new(seed);
     Config::default()
         .file_system(fs)
         .background(Background::Manual)
         .durability(durability)
-        .memtable_bytes(4096)
+        .memtable_bytes(*rng.pick(&[4096, 4096, 9000]))
         .max_sealed(1 + rng.below(3) as usize)
         .block_bytes(*rng.pick(&[64, 256, 4096]))
         .table_bytes(*rng.pick(&[1024, 4096]))
         .k_global(1 + rng.below(4) as usize)
         .bloom_bits_per_key(*rng.pick(&[0.0, 10.0]))
         .block_cache_bytes(*rng.pick(&[0, 1 << 20]))
+        .compression(*rng.pick(&[Compression::Lz4, Compression::None]))
+        .max_open_files(*rng.pick(&[1, 1024]))
         .wal_recovery(RecoveryMode::CutTornTail)
         .disk_reserve_bytes(Some(0))
+}
+
+/// What a program does more or less of.
+#[derive(Clone, Copy)]
+struct Taste {
+    /// How many of a hundred values are large.
+    large: u64,
+    /// Background steps are rare, so that memtables pile up.
+    lazy: bool,
+    /// Keyspaces come and go all the time.
+    spaces: bool,
 }
 
 pub(crate) struct Program {
@@ -36,9 +55,46 @@ pub(crate) struct Program {
     pub(crate) durability: Durability,
     /// Numbers every value, so that no two are equal.
     pub(crate) value: u64,
+    /// The directories of checkpoints, and which prefix each holds.
+    pub(crate) checkpoints: Vec<(String, usize)>,
+    clock: ManualClock,
+    faults: Option<FaultFs>,
+    taste: Taste,
+    held: Held,
+    dropped: Vec<Keyspace>,
 }
 
 impl Program {
+    pub(crate) fn new(history: &Shared, rng: &mut Rng, durability: Durability) -> Program {
+        let mut rng = rng.fork();
+        let taste =
+            Taste { large: *rng.pick(&[5, 20, 70]), lazy: rng.chance(40), spaces: rng.chance(25) };
+        Program {
+            history: Arc::clone(history),
+            rng,
+            keyspaces: BTreeMap::new(),
+            durability,
+            value: 0,
+            checkpoints: Vec::new(),
+            clock: ManualClock::default(),
+            faults: None,
+            taste,
+            held: Held::default(),
+            dropped: Vec::new(),
+        }
+    }
+
+    /// The clock that the store must be opened with for its periodic syncs to be seen.
+    pub(crate) fn clock(&self) -> Arc<ManualClock> {
+        Arc::new(self.clock.clone())
+    }
+
+    /// Faults that the program may end at any time.
+    pub(crate) fn with_faults(mut self, faults: &FaultFs) -> Program {
+        self.faults = Some(faults.clone());
+        self
+    }
+
     /// Runs up to `steps` steps. An error ends nothing: the store must stay right.
     pub(crate) fn run(
         &mut self,
@@ -63,7 +119,10 @@ impl Program {
     }
 
     fn step(&mut self, store: &Lsm) -> Result<()> {
-        match self.rng.below(100) {
+        let dice = self.rng.below(110);
+        match dice {
+            52..=58 if self.taste.spaces => self.keyspace(store),
+            66..=79 if self.taste.lazy => self.write(store),
             0..=54 => self.write(store),
             55..=59 => {
                 store.sync()?;
@@ -75,14 +134,32 @@ impl Program {
                 self.history.lock().durable();
                 Ok(())
             }
-            66..=79 => store.step().map(|_| ()),
-            80..=84 => store.compact(),
-            85..=92 => self.keyspace(store),
+            66..=77 => store.step().map(|_| ()),
+            78..=79 => self.let_time_pass(store),
+            80..=82 => store.compact(),
+            83..=84 => {
+                let key = self.key();
+                store.compact_range(key..)
+            }
+            85..=91 => self.keyspace(store),
+            92 => self.write_into_dropped(),
             93..=96 => {
                 let key = self.key();
                 store.split_at(&[key])
             }
-            _ => self.snapshot_over_merges(store),
+            97..=99 => self.snapshot_over_merges(store),
+            100..=101 => self.checkpoint(store),
+            102..=104 => {
+                let shown = self.history.lock().shown().clone();
+                self.held.hold(store, shown, &mut self.rng)
+            }
+            105..=107 => self.held.look(&mut self.rng),
+            _ => {
+                if let Some(faults) = &self.faults {
+                    faults.clear();
+                }
+                Ok(())
+            }
         }
     }
 
@@ -103,8 +180,10 @@ impl Program {
                 continue;
             }
             self.value += 1;
-            // Some values are large: records over several sectors, values over several blocks.
-            let len = if self.rng.chance(20) { 700 + self.rng.below(900) } else { 8 };
+            // Large values: records over several sectors, values over several blocks, memtables
+            // that fill.
+            let large = self.rng.chance(self.taste.large);
+            let len = if large { 700 + self.rng.below(900) } else { 8 };
             let mut value = self.value.to_be_bytes().to_vec();
             value.resize(len.max(8) as usize, self.value as u8);
             batch.put_in(space, &key, &value);
@@ -123,7 +202,10 @@ impl Program {
             let done = self.element(store, Element::Drop(name.clone()), true, |store| {
                 store.drop_keyspace(&name)
             });
-            self.keyspaces.remove(&name);
+            let handle = self.keyspaces.remove(&name);
+            if done.is_ok() {
+                self.dropped.extend(handle);
+            }
             return done;
         }
         if store.keyspaces().contains(&name) {
@@ -136,6 +218,16 @@ impl Program {
         })?;
         self.keyspaces.extend(made.map(|k| (name, k)));
         Ok(())
+    }
+
+    /// A handle of a dropped keyspace writes nothing, whatever has its name now.
+    fn write_into_dropped(&mut self) -> Result<()> {
+        let Some(space) = self.dropped.last() else { return Ok(()) };
+        match space.put("k0", "lost") {
+            Ok(()) => panic!("a dropped keyspace took a write"),
+            Err(e) if e.kind() == ErrorKind::KeyspaceDropped => Ok(()),
+            Err(e) => Err(e),
+        }
     }
 
     /// Issues an element, runs it, and notes how it went.
@@ -157,6 +249,27 @@ impl Program {
             Err(_) => history.withdraw(),
         }
         done
+    }
+
+    /// A periodic sync becomes due, and is the first step.
+    fn let_time_pass(&mut self, store: &Lsm) -> Result<()> {
+        self.clock.advance(INTERVAL + Duration::from_secs(1));
+        store.step()?;
+        let periodic = matches!(self.durability, Durability::Interval(_));
+        if periodic && store.health().poisoned.is_none() {
+            self.history.lock().durable();
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, store: &Lsm) -> Result<()> {
+        self.value += 1;
+        let dir = format!("/checkpoint-{}", self.value);
+        store.checkpoint(&dir)?;
+        let mut history = self.history.lock();
+        history.durable();
+        self.checkpoints.push((dir, history.mark.kill));
+        Ok(())
     }
 
     /// Holds a snapshot while things change, and looks through it.
