@@ -159,6 +159,19 @@ impl WriteBatch {
             .then(|| format!("the batch would be larger than {BATCH_BYTES_MAX} bytes"))
     }
 
+    /// A batch for each operation, for a planted fault.
+    pub(crate) fn apart(&self) -> Vec<WriteBatch> {
+        let operations = Operations::new(&self.bytes).into_iter().flatten().flatten();
+        let part = |operation: Operation| {
+            let entry = &self.bytes[operation.at..][..operation.key_len + operation.value_len];
+            let (key, value) = entry.split_at(operation.key_len);
+            let mut part = WriteBatch { keyspaces: self.keyspaces.clone(), ..WriteBatch::new() };
+            part.push(&[], key, (operation.kind == ValueKind::Value).then_some(value));
+            part
+        };
+        operations.map(part).collect()
+    }
+
     /// What keeps the batch from being written, if anything.
     pub(crate) fn validate(&self) -> Result<()> {
         match &self.fault {

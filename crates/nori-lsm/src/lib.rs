@@ -38,6 +38,7 @@ mod iter;
 mod keyspace;
 mod lsm;
 mod metrics;
+mod plant;
 mod snapshot;
 mod source;
 mod storage;
@@ -62,5 +63,9 @@ pub use metrics::{
 pub use snapshot::{KeyspaceView, Snapshot};
 pub use storage::{MemStorage, Storage, StorageSnapshot};
 
+/// For the tests that plant faults.
+#[cfg(nori_plant)]
+#[doc(hidden)]
+pub use plant::{Plant, Point, at, plant};
 #[doc(hidden)]
 pub use store::example_dir;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::events::VizEvent;
 use crate::iter::Iter;
 use crate::keyspace::{Keyspace, KeyspaceState};
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::Handle;
 use crate::view::View;
 use bytes::Bytes;
@@ -43,7 +44,9 @@ pub struct KeyspaceView {
 
 impl Snapshot {
     pub(crate) fn new(handle: &Arc<Handle>) -> Snapshot {
-        let guard = handle.snapshots.register(|| handle.visible.load());
+        let early = planted(Plant::SnapshotInTwoSteps).then(|| handle.visible.load());
+        meanwhile(Point::Registering);
+        let guard = handle.snapshots.register(|| early.unwrap_or_else(|| handle.visible.load()));
         let sequence = guard.seq().get();
         handle.events.emit(|| VizEvent::SnapshotCreated { sequence });
         let moment = Arc::new(Moment { guard, handle: Arc::clone(handle) });

@@ -4,6 +4,7 @@ use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::iter::Iter;
 use crate::keyspace::KeyspaceState;
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::Handle;
 use crate::super_version::{Pinned, SuperVersion};
 use crate::walk::Walk;
@@ -45,8 +46,22 @@ impl<'a> View<'a> {
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.handle.check_open()?;
+        if planted(Plant::SeqBeforeSuperVersion) || planted(Plant::DropCheckedFirst) {
+            return self.get_in_wrong_order(key);
+        }
         let view = self.handle.published.load();
+        meanwhile(Point::Reading);
         let seq = self.seq()?;
+        self.get_in(&view, seq, key)
+    }
+
+    /// For two planted faults.
+    fn get_in_wrong_order(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        let early = self.seq()?;
+        meanwhile(Point::Reading);
+        let view = self.handle.published.load();
+        let late = self.at.unwrap_or_else(|| self.handle.visible.load());
+        let seq = if planted(Plant::SeqBeforeSuperVersion) { early } else { late };
         self.get_in(&view, seq, key)
     }
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::CheckpointInfo;
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::recover::list;
 use crate::store::state::{Handle, Paths, Store};
 use nori_env::FileSystem;
@@ -87,7 +88,9 @@ impl Store {
         }
         self.exclusively(|| {
             let writer = self.check_writable()?;
-            self.flush_last(writer)?;
+            if !planted(Plant::CheckpointWithoutFlush) {
+                self.flush_last(writer)?;
+            }
             self.copy_to(&target)
         })
     }
@@ -106,7 +109,11 @@ impl Store {
             tables += 1;
             bytes += file.meta.bytes;
         }
-        self.fs.sync_dir(&target.sst)?;
+        if !planted(Plant::CheckpointNotSynced) {
+            self.fs.sync_dir(&target.sst)?;
+        }
+        meanwhile(Point::Checkpointing);
+        let view = if planted(Plant::CheckpointNotPinned) { self.pin() } else { view };
         let floor = view.version.wal_floor + 1;
         let wal = Wal::create(Arc::clone(&self.fs), &target.wal, floor, WalOptions::default())?;
         let last = self.visible.load();

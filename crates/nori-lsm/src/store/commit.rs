@@ -12,11 +12,13 @@ use crate::config::Durability;
 use crate::error::{Error, Result};
 use crate::events::VizEvent;
 use crate::keyspace::KeyspaceState;
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::commit_queue::Request;
 use crate::store::state::{Store, Writer};
 use crate::super_version::Mem;
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
+use nori_memtable::WriteGuard;
 use nori_types::SeqNo;
 
 /// A member of a group, or a caller who wants to be alone.
@@ -75,6 +77,10 @@ impl Store {
             return Ok(());
         }
         self.admit(true)?;
+        if planted(Plant::BatchFramedPerKey) {
+            let parts = batch.apart();
+            return parts.into_iter().try_for_each(|part| self.commit(part, durability));
+        }
         self.commit(batch, durability)
     }
 
@@ -133,7 +139,13 @@ impl Store {
         if load.records == 0 {
             return Ok(());
         }
+        if planted(Plant::RoomNotReserved) {
+            self.assigned.fetch_add(load.operations, Ordering::Relaxed);
+        }
         self.make_room(writer, load)?;
+        if planted(Plant::RoomNotReserved) {
+            self.assigned.fetch_sub(load.operations, Ordering::Relaxed);
+        }
         let view = self.published.load_full();
         let Some(gate) = view.active.table.enter() else {
             return Err(Error::invalid("the active memtable is sealed outside the commit queue"));
@@ -151,23 +163,24 @@ impl Store {
         let payloads = std::iter::once(&*own).chain(&*others).filter_map(Commit::payload);
         let appended = writer.wal.append(payloads)?;
         self.assigned.store(last.get(), Ordering::Relaxed);
-        if load.sync {
-            writer.wal.sync_to(appended.end)?;
-        }
-        for batch in members(own, others) {
-            let (payload, capacity) = batch.take_payload();
-            let Ok(operations) = Operations::new(&payload) else { continue };
-            let mut held = capacity;
-            for operation in operations.flatten() {
-                let end = operation.at + operation.key_len + operation.value_len;
-                let entry = payload.slice(operation.at..end);
-                held = held.saturating_sub(entry.len());
-                gate.insert(entry, operation.key_len, operation.seq, operation.kind);
+        if load.sync && !planted(Plant::AckBeforeSync) {
+            let synced = writer.wal.sync_to(appended.end);
+            if !planted(Plant::SyncErrorIgnored) {
+                synced?;
             }
-            // The entries keep the whole buffer in memory, its headers and spare room too.
-            gate.charge(held);
         }
-        self.publish(before, last);
+        if planted(Plant::RecordInOtherMemtable) && appended.end.segment < view.active.first_segment
+        {
+            writer.wal.next_segment()?;
+        }
+        if planted(Plant::VisibleBeforeInsert) {
+            self.publish(before, last);
+        }
+        meanwhile(Point::Inserting);
+        insert(&gate, members(own, others));
+        if !planted(Plant::VisibleBeforeInsert) {
+            self.publish(before, last);
+        }
         drop(gate);
         self.counters.committed(load.records as u64, load.operations, load.bytes, load.sync);
         Ok(())
@@ -194,7 +207,10 @@ impl Store {
             (full, view.sealed.len() < self.config.max_sealed)
         };
         if full && may_seal {
-            self.rotate(writer)?;
+            match planted(Plant::RecordInOtherMemtable) {
+                true => self.switch_memtable(writer.wal.end().segment + 1),
+                false => self.rotate(writer)?,
+            }
         }
         self.check_disk(load.bytes)?;
         Ok(writer.wal.reserve(load.bytes, load.records)?)
@@ -204,11 +220,18 @@ impl Store {
     /// leader. A poisoned log opens no segment: the next memtable then shares the last one, and
     /// the flush of the sealed one leaves the log's floor where it is.
     pub(crate) fn rotate(&self, writer: &Writer) -> Result<()> {
-        let first_segment = if writer.wal.poisoned().is_some() {
-            writer.wal.end().segment
-        } else {
-            writer.wal.next_segment()?
+        let first_segment = match writer.wal.poisoned() {
+            Some(_) if planted(Plant::PoisonedFloorRaised) => writer.wal.end().segment + 1,
+            Some(_) => writer.wal.end().segment,
+            None => writer.wal.next_segment()?,
         };
+        self.switch_memtable(first_segment);
+        Ok(())
+    }
+
+    /// Seals the active memtable and makes a fresh one active, whose records begin in
+    /// `first_segment`.
+    fn switch_memtable(&self, first_segment: u64) {
         let fresh = Arc::new(Mem::new(first_segment));
         let sealed = Arc::clone(&self.pin().active);
         sealed.table.seal();
@@ -218,7 +241,23 @@ impl Store {
             entries: sealed.table.len() as u64,
         });
         self.signal.wake();
-        Ok(())
+    }
+}
+
+/// Puts a group's entries into the memtable that was entered.
+fn insert<'a>(gate: &WriteGuard<'_>, members: impl Iterator<Item = &'a mut WriteBatch>) {
+    for batch in members {
+        let (payload, capacity) = batch.take_payload();
+        let Ok(operations) = Operations::new(&payload) else { continue };
+        let mut held = capacity;
+        for operation in operations.flatten() {
+            let end = operation.at + operation.key_len + operation.value_len;
+            let entry = payload.slice(operation.at..end);
+            held = held.saturating_sub(entry.len());
+            gate.insert(entry, operation.key_len, operation.seq, operation.kind);
+        }
+        // The entries keep the whole buffer in memory, its headers and spare room too.
+        gate.charge(held);
     }
 }
 
@@ -234,7 +273,8 @@ fn weigh(own: &mut Commit, others: &mut [Commit]) -> Load {
     let mut load = Load::default();
     for member in std::iter::once(own).chain(others) {
         let Some(batch) = &member.batch else { continue };
-        if let Some(dropped) = batch.keyspaces().iter().find(|k| k.is_dropped()) {
+        let dropped = batch.keyspaces().iter().find(|k| k.is_dropped());
+        if let Some(dropped) = dropped.filter(|_| !planted(Plant::WriteIntoDropped)) {
             member.outcome = Some(Err(dropped.dropped_error()));
             continue;
         }

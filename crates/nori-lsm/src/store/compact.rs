@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::{Counters, Decision};
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::state::{Store, Writer};
 use nori_compaction::{Output, Retain};
 use nori_env::sync::{Arc, Condvar, Mutex};
@@ -160,12 +161,14 @@ impl Store {
         self.check_open()?;
         self.settle(writer)?;
         let start = self.config.clock.now();
+        let early = planted(Plant::MergeLooksFirst).then(|| self.stripes());
+        meanwhile(Point::MergeStarts);
         let view = self.pin();
         let Some((_, slot)) = view.version.slot_by_id(id) else { return Ok(()) };
         if slot.runs.is_empty() {
             return Ok(());
         }
-        let stripes = self.stripes();
+        let stripes = early.unwrap_or_else(|| self.stripes());
         let pinned: &[Arc<Run>] = &slot.runs;
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
         // All of the slot's runs are merged, so nothing older lies below.
@@ -173,13 +176,21 @@ impl Store {
         let output = self.with_destination(true, |to| {
             nori_compaction::compact(pinned, &self.tables, retain, to)
         })?;
+        meanwhile(Point::MergeWritten);
         let logged = self.log_edit(writer, |version| {
+            let now = version.slot_by_id(id).filter(|_| planted(Plant::MergeReplacesUnpinned));
+            let pinned = now.map_or(pinned, |(_, slot)| &slot.runs);
             Ok(version.edit_replace(id, pinned, &output.tables, &[])?)
         });
         if logged.is_err() {
             self.abandon(output.tables.iter().map(|t| t.number));
         }
         logged?;
+        if planted(Plant::InputsDeletedPinned) {
+            let live: BTreeSet<_> = self.pin().version.tables().map(|f| f.number()).collect();
+            let gone = slot.tables().map(|t| t.file.number()).filter(|n| !live.contains(n));
+            gone.for_each(|n| drop(self.fs.remove(&self.paths.table(n))));
+        }
         let elapsed_us = self.elapsed_us(start);
         self.note_merge(slot, &output, forced, reason(), elapsed_us);
         Ok(())
@@ -234,7 +245,10 @@ impl Store {
         if view.version.catalog.iter().all(|k| k.dropped.is_none()) {
             return Ok(false);
         }
-        let oldest = self.stripes().first().copied().unwrap_or_default();
+        let stripes = self.stripes();
+        let oldest =
+            if planted(Plant::PurgeUnderSnapshot) { stripes.last() } else { stripes.first() };
+        let oldest = oldest.copied().unwrap_or_default();
         for slot in view.version.slots().filter(|slot| !slot.runs.is_empty()) {
             let unseen = view.version.catalog.dropped(&slot.range.lo).is_some_and(|d| d <= oldest);
             let Some(_held) = unseen.then(|| self.jobs.try_hold(slot.id)).flatten() else {

@@ -1,6 +1,7 @@
 //! The one way to change the version: derive an edit, make it durable, install what it makes.
 
 use crate::error::Result;
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::state::{Store, Writer};
 use crate::super_version::SuperVersion;
 use nori_env::sync::Arc;
@@ -58,7 +59,9 @@ impl Store {
         let logged = manifest.log(&view.version, edit);
         self.note_manifest(writer, &manifest);
         let version = logged?;
-        self.install(|old| derive(old, Arc::clone(&version)));
+        meanwhile(Point::Logged);
+        let stale = planted(Plant::StaleInstall);
+        self.install(|old| derive(if stale { &view } else { old }, Arc::clone(&version)));
         debug_assert_eq!(version.check(), Ok(()));
         Ok(())
     }

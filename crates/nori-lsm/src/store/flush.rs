@@ -9,34 +9,48 @@ use crate::error::Result;
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::Counters;
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::state::{Store, Writer};
 use crate::super_version::Mem;
 use nori_compaction::Output;
 use nori_env::sync::Arc;
-use nori_types::FileNumber;
+use nori_types::{FileNumber, SeqNo};
 
 impl Store {
     /// Flushes the oldest sealed memtable; false if there is none.
     pub(crate) fn flush_one(&self) -> Result<bool> {
         let writer = self.writer()?;
         let _alone = self.flushing.lock();
-        let Some(oldest) = self.pin().sealed.last().cloned() else { return Ok(false) };
-        let done = self.flush_memtable(writer, &oldest);
+        let early = planted(Plant::FlushLooksFirst).then(|| self.stripes());
+        meanwhile(Point::FlushStarts);
+        let sealed = &self.pin().sealed;
+        let oldest = if planted(Plant::FlushOutOfOrder) { sealed.first() } else { sealed.last() };
+        let Some(oldest) = oldest.cloned() else { return Ok(false) };
+        let done = self.flush_memtable(writer, &oldest, early);
         self.health.note(Work::Flush, &done, &self.events);
         self.signal.wake();
         done.map(|()| true)
     }
 
-    fn flush_memtable(&self, writer: &Writer, mem: &Arc<Mem>) -> Result<()> {
+    fn flush_memtable(
+        &self,
+        writer: &Writer,
+        mem: &Arc<Mem>,
+        early: Option<Vec<SeqNo>>,
+    ) -> Result<()> {
         self.settle(writer)?;
         let start = self.config.clock.now();
         mem.table.wait_quiescent();
+        if planted(Plant::SealedGoneAtFlush) {
+            self.install(|old| old.flushed(mem, Arc::clone(&old.version)));
+        }
         let view = self.pin();
-        let stripes = self.stripes();
+        let stripes = early.unwrap_or_else(|| self.stripes());
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
         let output = self.with_destination(false, |to| {
             nori_compaction::flush(&mut mem.table.iter(), stripes, dropped, to)
         })?;
+        meanwhile(Point::FlushWritten);
         self.install_flush(writer, mem, &output)?;
         self.note_flush(mem, &output, self.elapsed_us(start));
         self.retire_segments(writer)
@@ -54,6 +68,9 @@ impl Store {
                 let holds = |range: &nori_types::KeyRange| mem.table.has_key_in(range);
                 let (floor, last) = (next.first_segment, mem.table.last_seq());
                 let durable = writer.wal.durable();
+                if planted(Plant::SegmentsRetiredBeforeEdit) {
+                    writer.wal.retire(floor)?;
+                }
                 Ok(view.version.edit_flush(&output.tables, &holds, floor, last, durable))
             },
             |old, version| old.flushed(mem, version),
@@ -85,7 +102,7 @@ impl Store {
     pub(crate) fn retire_segments(&self, writer: &Writer) -> Result<()> {
         let floor = {
             let manifest = writer.manifest.lock();
-            if !manifest.is_settled() {
+            if !manifest.is_settled() && !planted(Plant::DeletedUnsettled) {
                 return Ok(());
             }
             self.pin().version.wal_floor
@@ -98,6 +115,9 @@ impl Store {
 
     /// Files of work that was given up.
     pub(crate) fn abandon(&self, numbers: impl Iterator<Item = FileNumber>) {
+        if planted(Plant::FailedEditOutputsDeleted) {
+            return numbers.for_each(|n| drop(self.fs.remove(&self.paths.table(n))));
+        }
         self.orphans.lock().extend(numbers);
     }
 

@@ -10,6 +10,7 @@
 use crate::error::{Error, Result};
 use crate::events::VizEvent;
 use crate::keyspace::KeyspaceState;
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::state::{Store, Writer};
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
@@ -40,7 +41,10 @@ impl Store {
     fn create_keyspace(&self, name: &str) -> Result<Arc<KeyspaceState>> {
         let writer = self.check_writable()?;
         let (before, seq) = self.take_seq()?;
-        let durable = writer.wal.sync()?;
+        let durable = match planted(Plant::CreateWithoutSync) {
+            true => writer.wal.durable(),
+            false => writer.wal.sync()?,
+        };
         let id = self.pin().version.catalog.next_id();
         self.log_settled(writer, |version| Ok(version.edit_create_keyspace(name, seq, durable)?))?;
         self.publish(before, seq);
@@ -60,12 +64,29 @@ impl Store {
             let found = self.keyspaces.lock().get(name).cloned();
             let state = found.ok_or_else(|| Error::no_keyspace(name))?;
             let (before, seq) = self.take_seq()?;
-            let durable = writer.wal.sync()?;
-            state.set_dropped(seq);
-            self.publish(before, seq);
-            let logged = self.log_settled(writer, |version| {
-                Ok(version.edit_drop_keyspace(state.id(), seq, durable)?)
-            });
+            let durable = match planted(Plant::DropWithoutSync) {
+                true => writer.wal.durable(),
+                false => writer.wal.sync()?,
+            };
+            let show = || {
+                state.set_dropped(seq);
+                self.publish(before, seq);
+            };
+            let log = || {
+                self.log_settled(writer, |version| {
+                    Ok(version.edit_drop_keyspace(state.id(), seq, durable)?)
+                })
+            };
+            let logged = if planted(Plant::DropLoggedFirst) {
+                let logged = log();
+                meanwhile(Point::Dropping);
+                show();
+                logged
+            } else {
+                show();
+                meanwhile(Point::Dropping);
+                log()
+            };
             match &logged {
                 Ok(()) => drop(self.keyspaces.lock().remove(name)),
                 // Whether it is dropped shows when the store is opened again; until then it is
@@ -116,6 +137,14 @@ impl Store {
         writer: &Writer,
         edit: impl Fn(&Version) -> Result<VersionEdit>,
     ) -> Result<()> {
+        if planted(Plant::CatalogErrorContinues) {
+            let done = self.log_edit(writer, &edit);
+            if done.is_err() {
+                // As if the number had not been taken.
+                self.assigned.store(self.visible.load().get(), Ordering::Relaxed);
+            }
+            return done;
+        }
         let done = self.log_edit(writer, &edit).or_else(|_| self.log_edit(writer, &edit));
         if let Err(e) = &done {
             writer.wal.poison(&format!("a change of keyspaces could not be logged: {e}"));

@@ -13,6 +13,7 @@ use crate::events::Events;
 use crate::health::HealthBook;
 use crate::keyspace::KeyspaceState;
 use crate::metrics::{Counters, RecoveryReport};
+use crate::plant::{Plant, planted};
 use crate::store::callers::Callers;
 use crate::store::commit_queue::CommitQueue;
 use crate::store::compact::Jobs;
@@ -54,7 +55,9 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
     let lock = fs.lock(&paths.lock())?.ok_or_else(|| Error::Locked { path: paths.lock() })?;
     // A killed process may have left names that only this machine's memory knows.
     for dir in [&paths.root, &paths.wal, &paths.sst] {
-        fs.sync_dir(dir)?;
+        if !planted(Plant::OpenTrustsEntries) {
+            fs.sync_dir(dir)?;
+        }
     }
     let found = find(&config, &paths)?;
     if found.as_ref().is_some_and(|found| found.read_only) {
@@ -165,9 +168,12 @@ fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
     let fs = &config.file_system;
     let last = found.last_seq();
     let Found { mut version, memtables, highest_segment, manifest_cut, mut report, .. } = found;
-    let seen = highest_file(&**fs, paths)?;
+    let seen = match planted(Plant::FileNumbersReused) {
+        true => 0,
+        false => highest_file(&**fs, paths)?,
+    };
     let next_file = AtomicU64::new(version.next_file.max(seen.saturating_add(1)));
-    if manifest_cut {
+    if manifest_cut && !planted(Plant::UnknownTablesSwept) {
         report.tables_lost = move_unknown_aside(&**fs, paths, &version)?;
     }
     let floor = highest_segment.max(version.wal_floor.saturating_sub(1)).saturating_add(1);
@@ -191,6 +197,11 @@ fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
             .edit_flush(&output.tables, &holds, floor, mem.table.last_seq(), durable)
             .with_next_file(next_file.load(Ordering::Relaxed));
         version = version.apply(&edit)?;
+    }
+    if planted(Plant::SweptBeforeCurrent) {
+        for name in list(&**fs, &paths.wal)? {
+            fs.remove(&paths.wal.join(name.to_string()))?;
+        }
     }
     // Its header promises nothing: until CURRENT is durable the old manifest rules.
     let wal = Wal::create(Arc::clone(fs), &paths.wal, floor, wal_options(config))?;

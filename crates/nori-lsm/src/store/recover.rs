@@ -7,6 +7,7 @@ use crate::batch::{BadPayload, Operations};
 use crate::config::{Config, RecoveryMode};
 use crate::error::{Error, Result};
 use crate::metrics::RecoveryReport;
+use crate::plant::{Plant, planted};
 use crate::store::state::Paths;
 use crate::super_version::Mem;
 use bytes::Bytes;
@@ -36,7 +37,12 @@ impl Found {
     /// The last sequence number that the store shows.
     pub(crate) fn last_seq(&self) -> SeqNo {
         let replayed = self.memtables.iter().map(|m| m.table.last_seq()).max();
-        self.version.last_known().max(replayed.unwrap_or_default())
+        let (known, replayed) = (self.version.last_known(), replayed.unwrap_or_default());
+        match () {
+            () if planted(Plant::SeqIgnoresManifest) => replayed,
+            () if planted(Plant::SeqIgnoresReplay) => known,
+            () => known.max(replayed),
+        }
     }
 }
 
@@ -134,7 +140,10 @@ impl<'a> Replay<'a> {
         Replay {
             paths,
             memtable_bytes: config.memtable_bytes,
-            flushed: version.last_seq,
+            flushed: match planted(Plant::FlushedRecordsReplayed) {
+                true => SeqNo::ZERO,
+                false => version.last_seq,
+            },
             catalog: Arc::clone(&version.catalog),
             memtables: vec![Arc::new(Mem::new(version.wal_floor))],
             report: RecoveryReport::default(),
