@@ -1,0 +1,134 @@
+//! The suites see bugs: each rule of the protocol is broken once, and must be caught.
+//!
+//! Runs only with `RUSTFLAGS="--cfg nori_plant"`; best in a target directory of its own:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg nori_plant" CARGO_TARGET_DIR=target/plant \
+//!     cargo test -p nori-lsm --test plants every_plant -- --nocapture
+//! ```
+//!
+//! Two kinds of tests look for each fault, the same that must be silent without one: scenes, in
+//! which one thing happens between two steps of another, and the chains of programs and power
+//! cuts of the crash tests. `NORI_SEEDS` limits the chains, `NORI_PLANT` picks one fault.
+
+#![cfg(nori_plant)]
+
+#[path = "../crash/chain.rs"]
+mod chain;
+#[path = "../crash/faults.rs"]
+mod faults;
+#[path = "../crash/held.rs"]
+mod held;
+#[path = "../crash/history.rs"]
+mod history;
+#[path = "../crash/program.rs"]
+mod program;
+mod scenes;
+
+use nori_env::sync::{Arc, Mutex, thread};
+use nori_lsm::{Plant, plant};
+use nori_testkit::env_usize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Broken rules that nobody can notice, and why.
+const HARMLESS: &[(Plant, &str)] = &[
+    // The input of flushes and merges is at or below V when they look, and so is the number of a
+    // drop that the catalog knows.
+    (Plant::VNotASnapshot, "inputs are pinned first, and drops are visible before they are logged"),
+];
+
+/// How a fault was caught.
+struct Catch {
+    by: String,
+    images: u64,
+}
+
+/// What a test that panics or fails says.
+fn outcome(test: impl FnOnce() -> Result<(), String>) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(test)) {
+        Ok(Ok(())) => None,
+        Ok(Err(said)) => Some(said),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()));
+            Some(text.unwrap_or_else(|| "a panic".to_string()))
+        }
+    }
+}
+
+/// Runs scenes and chains with a fault planted until one fails.
+fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
+    plant(fault);
+    for (name, scene) in scenes::ALL {
+        if let Some(said) = outcome(scene) {
+            let by = format!("the scene {name:?}: {said}");
+            plant(None);
+            return (0, Some(Catch { by, images: 0 }));
+        }
+    }
+    let mut images = 0;
+    for seed in 1..=seeds {
+        if let Some(said) = outcome(|| chain::chain(seed, &mut images)) {
+            let by = format!("chain {seed}: {said}");
+            plant(None);
+            return (images, Some(Catch { by, images }));
+        }
+    }
+    plant(None);
+    (images, None)
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(110).collect::<String>().replace('\n', " ")
+}
+
+#[test]
+fn every_plant_is_caught() {
+    let seeds = env_usize("NORI_SEEDS", 400) as u64;
+    let only = std::env::var("NORI_PLANT").ok();
+    let wanted = |p: &Plant| only.as_ref().is_none_or(|name| *name == format!("{p:?}"));
+    let todo: Vec<Plant> = Plant::ALL.iter().copied().filter(wanted).rev().collect();
+    assert!(!todo.is_empty(), "there is no plant of that name");
+    // Hundreds of panics are expected.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let (images, sound) = hunt(None, 40);
+    let todo = Arc::new(Mutex::new(todo));
+    let missed = Arc::new(Mutex::new(Vec::new()));
+    let hunters: Vec<_> = (0..2)
+        .map(|_| {
+            let (todo, missed) = (Arc::clone(&todo), Arc::clone(&missed));
+            thread::spawn(move || {
+                loop {
+                    let Some(fault) = todo.lock().pop() else { return };
+                    let harmless = HARMLESS.iter().find(|(plant, _)| *plant == fault);
+                    let seeds = if harmless.is_some() { seeds.min(40) } else { seeds };
+                    let (images, caught) = hunt(Some(fault), seeds);
+                    match (&caught, harmless) {
+                        (Some(Catch { by, images }), None) => {
+                            println!("plant {fault:?} caught after {images} images");
+                            println!("      {}", shortened(by));
+                        }
+                        (None, Some((_, why))) => {
+                            println!("plant {fault:?} harmless in {images} images: {why}");
+                        }
+                        (Some(Catch { by, .. }), Some(_)) => {
+                            println!("plant {fault:?} is not harmless: {}", shortened(by));
+                            missed.lock().push(fault);
+                        }
+                        (None, None) => {
+                            println!("plant {fault:?} NOT CAUGHT in {images} images");
+                            missed.lock().push(fault);
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    hunters.into_iter().for_each(|hunter| drop(hunter.join()));
+    std::panic::set_hook(hook);
+    let said = sound.map(|catch| catch.by);
+    assert_eq!(said, None, "without a plant everything must pass");
+    println!("{images} images without a plant, 0 violations");
+    assert_eq!(*missed.lock(), [], "not caught, or not harmless");
+}
