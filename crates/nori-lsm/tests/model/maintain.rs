@@ -106,7 +106,8 @@ impl Run<'_> {
         same("healthy", health.is_ok(), true).map_err(|e| format!("{e}: {health:?}"))?;
         let (metrics, pressure) = (self.store.metrics(), self.store.pressure());
         same("the last sequence", metrics.last_sequence, self.state.sequence)?;
-        if !(0.0..=2.0).contains(&pressure.pressure) {
+        // Far above 1 where the last opening allowed more runs than this one.
+        if !(0.0..=20.0).contains(&pressure.pressure) {
             return Err(format!("{pressure:?}"));
         }
         let pins = self.store.pins();

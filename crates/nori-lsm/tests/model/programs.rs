@@ -90,5 +90,8 @@ fn report(kind: &Kind, seed: u64, program: &[Op], why: &str) -> ! {
     let why = attempt(kind, seed, &short, None).err();
     let why = why.unwrap_or_else(|| "it passes when it runs again".to_string());
     let steps: String = short.iter().map(|op| format!("  {op:?}\n")).collect();
+    if program.len() != STEPS {
+        eprintln!("Set NORI_STEPS={} beside the seed.", program.len());
+    }
     panic!("{} steps fail on {:?}:\n{steps}{why}", short.len(), kind.name);
 }
