@@ -17,12 +17,30 @@ pub(crate) struct Long {
 }
 
 /// All long runs.
-pub(crate) const LONG: &[Long] = &[Long {
-    name: "fuzz",
-    about: "the fuzz targets over a million changes of their seeds",
-    args: &["test", "--release", "-p", "nori-fuzz", "--test", "replay", "--", "--nocapture"],
-    sizes: &[("NORI_STEPS", "1000000")],
-}];
+pub(crate) const LONG: &[Long] = &[
+    Long {
+        name: "fuzz",
+        about: "the fuzz targets over a million changes of their seeds",
+        args: &["test", "--release", "-p", "nori-fuzz", "--test", "replay", "--", "--nocapture"],
+        sizes: &[("NORI_STEPS", "1000000")],
+    },
+    Long {
+        name: "crash",
+        about: "a whole store: power cuts and failing disks at every operation",
+        args: &["test", "--release", "-p", "nori-lsm", "--test", "crash", "--", "--nocapture"],
+        sizes: &[("NORI_SEEDS", "700")],
+    },
+    Long {
+        name: "plants",
+        about: "rules of the store broken one by one, each to be caught",
+        args: &["test", "-p", "nori-lsm", "--test", "plants", "every_plant", "--", "--nocapture"],
+        sizes: &[
+            ("RUSTFLAGS", "--cfg nori_plant"),
+            ("CARGO_TARGET_DIR", "target/plant"),
+            ("NORI_SEEDS", "400"),
+        ],
+    },
+];
 
 /// Runs one with the user's arguments.
 pub(crate) fn run(long: &Long, args: &[String]) -> Result<(), Failure> {
