@@ -53,7 +53,11 @@ impl Store {
         meanwhile(Point::FlushWritten);
         self.install_flush(writer, mem, &output)?;
         self.note_flush(mem, &output, self.elapsed_us(start));
-        self.retire_segments(writer)
+        // The flush is done. Segments that could not be retired are a matter of cleaning.
+        if let failed @ Err(_) = self.retire_segments(writer) {
+            self.health.note(Work::Cleaning, &failed, &self.events);
+        }
+        Ok(())
     }
 
     fn install_flush(&self, writer: &Writer, mem: &Arc<Mem>, output: &Output) -> Result<()> {

@@ -52,6 +52,24 @@ fn a_manifest_that_cannot_be_written_costs_no_disk() {
     check(&store, 10, 0);
 }
 
+/// A flush whose table is in the manifest has not failed because an old segment of the log could
+/// not be taken away.
+#[test]
+fn segments_that_stay_fail_no_flush() {
+    let (disk, faults, config) = faulty(11);
+    let store = Lsm::open_with(ROOT, config).expect("opens");
+    fill(&store, 10, 0);
+    faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Rename).path(".spare"));
+    faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Remove).path(".wal"));
+    store.flush().expect("flushes");
+    assert_eq!(store.metrics().tables, 1);
+    assert!(!store.health().is_ok());
+    faults.clear();
+    while store.step().expect("cleans") {}
+    assert!(store.health().is_ok());
+    assert_eq!(files(&disk, ".wal"), 1);
+}
+
 /// The same for good: once CURRENT could not be replaced, no edit is logged any more.
 #[test]
 fn a_lost_current_costs_no_disk_and_is_told_to_writers() {
