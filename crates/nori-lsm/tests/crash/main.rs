@@ -12,4 +12,5 @@ mod chain;
 mod faults;
 mod held;
 mod history;
+mod nested;
 mod program;

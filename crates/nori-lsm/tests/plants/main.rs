@@ -21,6 +21,8 @@ mod faults;
 mod held;
 #[path = "../crash/history.rs"]
 mod history;
+#[path = "../crash/nested.rs"]
+mod nested;
 #[path = "../crash/program.rs"]
 mod program;
 mod scenes;
@@ -36,6 +38,9 @@ const HARMLESS: &[(Plant, &str)] = &[
     // drop that the catalog knows.
     (Plant::VNotASnapshot, "inputs are pinned first, and drops are visible before they are logged"),
 ];
+
+/// How many seeds are tried for crashes of opens of crashed opens.
+const NESTED_SEEDS: u64 = 3;
 
 /// How a fault was caught.
 struct Catch {
@@ -67,15 +72,20 @@ fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
         }
     }
     let mut images = 0;
+    let mut by = None;
     for seed in 1..=seeds {
-        if let Some(said) = outcome(|| chain::chain(seed, &mut images)) {
-            let by = format!("chain {seed}: {said}");
-            plant(None);
-            return (images, Some(Catch { by, images }));
+        let chain = || chain::chain(seed, &mut images);
+        by = outcome(chain).map(|said| format!("chain {seed}: {said}"));
+        if by.is_none() && seed <= NESTED_SEEDS {
+            let nested = || nested::nested(seed, &mut images);
+            by = outcome(nested).map(|said| format!("nested opens {seed}: {said}"));
+        }
+        if by.is_some() {
+            break;
         }
     }
     plant(None);
-    (images, None)
+    (images, by.map(|by| Catch { by, images }))
 }
 
 fn shortened(text: &str) -> String {

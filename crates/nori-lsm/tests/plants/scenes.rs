@@ -27,6 +27,7 @@ pub(crate) const ALL: &[(&str, Scene)] = &[
     ("a snapshot of a dropped keyspace", snapshot_of_dropped),
     ("damage in the manifest's last edit", damaged_edit),
     ("a failed edit that reached the disk", failed_edit_on_disk),
+    ("a keyspace whose edit failed", failed_keyspace),
     ("tables of a poisoned store and a log that lost its end", poisoned_log_replayed),
 ];
 
@@ -360,4 +361,19 @@ fn poisoned_log_replayed() -> Result<(), String> {
         None => Ok(()),
         Some(value) => Err(format!("the deleted key came back: {value:?}")),
     }
+}
+
+/// A keyspace that the caller was refused must not be there later, if the store went on writing.
+fn failed_keyspace() -> Result<(), String> {
+    let disk = MemFs::new(6);
+    let faults = FaultFs::new(Arc::new(disk.clone()));
+    let store = open_with(Arc::new(faults.clone()));
+    faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Sync).path("MANIFEST").nth(0));
+    let refused = store.keyspace("s").is_err();
+    let goes_on = store.put("k", "v").is_ok();
+    let again = open_on(&disk.crash(Cut::Kill, 6));
+    if refused && goes_on && again.keyspaces().contains(&"s".to_string()) {
+        return Err("a refused keyspace is there".to_string());
+    }
+    Ok(())
 }
