@@ -1,0 +1,1 @@
+//! Budgets by themselves.
