@@ -1,8 +1,11 @@
 //! What can be said on the command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use hotspot::HotspotArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+mod hotspot;
 
 /// See, fill, check and measure a nori store.
 ///
@@ -265,8 +268,20 @@ const WORKLOADS: [Workload; 9] = [
     Workload::Durable,
 ];
 
+/// Benches that are more than a list of workloads.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchKind {
+    /// One long load with a hot spot that moves; tells each second how the store bears it.
+    ///
+    /// Checks what is read meanwhile and, at the end, every key; exit code 1 if one is wrong.
+    Hotspot(HotspotArgs),
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) kind: Option<BenchKind>,
     /// What to measure, in this order; reads fill the store first where nothing did.
     #[arg(
         long,

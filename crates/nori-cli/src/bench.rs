@@ -5,7 +5,7 @@
 //! 2. Workloads that write end when nothing is left to flush or merge: work put off is work.
 //! 3. Processor time, memory and bytes written are those of the workload alone.
 
-use crate::args::{BenchArgs, Compressor, Workload};
+use crate::args::{BenchArgs, BenchKind, Compressor, Workload};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::{machine, stores};
@@ -15,6 +15,7 @@ use report::Row;
 use std::path::Path;
 
 mod data;
+mod hotspot;
 mod measure;
 mod report;
 mod work;
@@ -23,8 +24,12 @@ const DURABLE_THREADS: [u64; 3] = [1, 4, 16];
 
 /// `nori bench`
 pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
+    if let Some(BenchKind::Hotspot(args)) = &args.kind {
+        return hotspot::hotspot(args, out);
+    }
     check(args)?;
-    let mut bench = Bench { args, data: Data::new(args), store: None };
+    let data = Data::new(args.keys, args.key_bytes, args.value_bytes, args.seed);
+    let mut bench = Bench { args, data, store: None };
     let done = bench.run_all(out);
     let closed = bench.close();
     let rows = done.and_then(|rows| closed.map(|()| rows));
@@ -36,16 +41,22 @@ pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
 }
 
 fn check(args: &BenchArgs) -> Result<(), Failure> {
-    if args.dir.exists() {
-        let dir = args.dir.display();
-        return Err(Failure::Usage(format!(
-            "{dir} exists already; remove it (\"nori destroy {dir}\") or choose another --dir"
-        )));
-    }
+    check_new(&args.dir)?;
     if !(args.durable_seconds > 0.0 && args.durable_seconds <= 3600.0) {
         return Err(Failure::usage("--durable-seconds must be above 0 and at most 3600"));
     }
     Ok(config(args).validate()?)
+}
+
+/// A bench measures a store of its own.
+fn check_new(dir: &Path) -> Result<(), Failure> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let dir = dir.display();
+    Err(Failure::Usage(format!(
+        "{dir} exists already; remove it (\"nori destroy {dir}\") or choose another --dir"
+    )))
 }
 
 fn config(args: &BenchArgs) -> Config {
@@ -54,10 +65,14 @@ fn config(args: &BenchArgs) -> Config {
         .block_cache_bytes(args.cache_mb << 20)
         .memtable_bytes(usize::try_from(args.buffer_mb << 20).unwrap_or(usize::MAX))
         .bloom_bits_per_key(args.bloom_bits)
-        .compression(match args.compression {
-            Compressor::None => Compression::None,
-            Compressor::Lz4 => Compression::Lz4,
-        })
+        .compression(compression(args.compression))
+}
+
+fn compression(compressor: Compressor) -> Compression {
+    match compressor {
+        Compressor::None => Compression::None,
+        Compressor::Lz4 => Compression::Lz4,
+    }
 }
 
 fn remove(dir: &Path) -> Result<(), Failure> {

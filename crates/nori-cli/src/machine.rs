@@ -9,8 +9,17 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// The most memory that the process had at once, in bytes, since it began or since
 /// [`reset_memory_peak`].
 pub(crate) fn memory_peak() -> Option<u64> {
+    memory("VmHWM:")
+}
+
+/// The memory that the process has now, in bytes.
+pub(crate) fn memory_now() -> Option<u64> {
+    memory("VmRSS:")
+}
+
+fn memory(field: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -58,6 +67,7 @@ mod tests {
                 x = std::hint::black_box(x.wrapping_mul(3));
             }
         }
-        assert!(memory_peak().expect("/proc is there") > 100_000);
+        assert!(memory_now().expect("/proc is there") > 100_000);
+        assert!(memory_peak() >= memory_now());
     }
 }

@@ -1,6 +1,5 @@
 //! Keys and values of a bench.
 
-use crate::args::BenchArgs;
 use crate::numbers::{Rng, Shuffle};
 
 /// Values are pieces of a pool this large, or twice a value where that is more.
@@ -18,16 +17,16 @@ pub(super) struct Data {
 }
 
 impl Data {
-    pub(super) fn new(args: &BenchArgs) -> Data {
+    pub(super) fn new(keys: u64, key_bytes: u64, value_bytes: u64, seed: u64) -> Data {
         // The ranges of the arguments keep both far below the size of memory.
-        let value_bytes = usize::try_from(args.value_bytes).unwrap_or(POOL_BYTES);
-        let key_bytes = usize::try_from(args.key_bytes).unwrap_or(16);
-        let mut rng = Rng::new(args.seed);
+        let value_bytes = usize::try_from(value_bytes).unwrap_or(POOL_BYTES);
+        let key_bytes = usize::try_from(key_bytes).unwrap_or(16);
+        let mut rng = Rng::new(seed);
         let pool = (0..POOL_BYTES.max(2 * value_bytes))
             .map(|at| (at / PIECE_BYTES).is_multiple_of(2))
             .map(|random| if random { rng.next() as u8 } else { b'.' })
             .collect();
-        Data { keys: args.keys, key_bytes, value_bytes, seed: args.seed, pool }
+        Data { keys, key_bytes, value_bytes, seed, pool }
     }
 
     /// Writes key number `i` into `key`: decimal digits, so numbers and keys have one order.
