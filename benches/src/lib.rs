@@ -3,6 +3,8 @@
 //! Run them with `cargo bench -p nori-benches`. They compare nori with itself, before and after a
 //! change, in one session; `nori bench` measures whole workloads.
 
+pub mod amplification;
+
 use nori_lsm::{Background, Config, Durability, Lsm, Result, WriteBatch};
 use std::path::{Path, PathBuf};
 

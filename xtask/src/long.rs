@@ -31,6 +31,12 @@ pub(crate) const LONG: &[Long] = &[
         sizes: &[("NORI_SEEDS", "700")],
     },
     Long {
+        name: "amplification",
+        about: "bytes written, runs met and space taken: adaptive, leveled, tiered",
+        args: &["run", "--release", "-p", "nori-benches", "--bin", "amplification", "--"],
+        sizes: &[],
+    },
+    Long {
         name: "plants",
         about: "rules of the store broken one by one, each to be caught",
         args: &["test", "-p", "nori-lsm", "--test", "plants", "every_plant", "--", "--nocapture"],

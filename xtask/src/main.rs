@@ -74,11 +74,11 @@ fn usage() -> String {
          cargo xtask STEP                one of them:\n\n",
     );
     for step in STEPS {
-        text.push_str(&format!("  {:<9} {}\n", step.name, step.about));
+        text.push_str(&format!("  {:<13} {}\n", step.name, step.about));
     }
     text.push_str("\nlong runs, not part of ci:\n\n");
     for long in LONG {
-        text.push_str(&format!("  {:<9} {}\n", long.name, long.about));
+        text.push_str(&format!("  {:<13} {}\n", long.name, long.about));
     }
     text
 }

@@ -36,6 +36,12 @@ pub(crate) enum Command {
     Count(CountArgs),
     /// Show what a store holds: files, slots, keyspaces.
     Stats(StatsArgs),
+    /// Show the slots: range, heat, budget of runs, traffic, amplifications.
+    Slots(SlotsArgs),
+    /// Draw the slots: heat, runs against their budget, reads, writes, bytes.
+    Heat(SlotsArgs),
+    /// Tell why the last merges were done, and what came of them.
+    Why(WhyArgs),
     /// Read every byte of every table and check it.
     Verify(StoreArgs),
     /// Merge everything into one sorted run per slot.
@@ -170,6 +176,29 @@ pub(crate) struct StatsArgs {
     pub(crate) all_slots: bool,
     #[command(flatten)]
     pub(crate) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SlotsArgs {
+    /// The store's directory.
+    pub(crate) store: PathBuf,
+    /// Show only this keyspace's slots.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) keyspace: Option<String>,
+    /// Show all slots, however many there are.
+    #[arg(long)]
+    pub(crate) all_slots: bool,
+    #[command(flatten)]
+    pub(crate) form: Form,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The store's directory.
+    pub(crate) store: PathBuf,
+    /// How many merges, the newest last.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) last: u64,
 }
 
 #[derive(Debug, Args)]

@@ -77,6 +77,6 @@ fn run(metas: Vec<TableMeta>) -> Arc<Run> {
         let range = KeyRange::new(meta.smallest.clone(), Some(meta.end()));
         TableRef { bytes: meta.bytes, file: TableFile::new(meta, &queue), range }
     });
-    let (tables, flush_seq, is_fragment) = (tables.collect(), 1, false);
-    Arc::new(Run { tables, flush_seq, is_fragment, bytes, entries, tombstones, seq_max })
+    let (tables, flush_seq, level) = (tables.collect(), 1, 1);
+    Arc::new(Run { tables, flush_seq, level, bytes, entries, tombstones, seq_max })
 }

@@ -111,8 +111,8 @@ fn run(output: Output) -> Arc<Run> {
     let tables: Vec<TableRef> = tables.collect();
     let seq_max = tables.iter().map(|t| t.file.meta.seq_max).max().unwrap_or_default();
     let bytes = tables.iter().map(|t| t.bytes).sum();
-    let (entries, tombstones, flush_seq, is_fragment) = (0, 0, 1, false);
-    Arc::new(Run { tables, flush_seq, is_fragment, bytes, entries, tombstones, seq_max })
+    let (entries, tombstones, flush_seq, level) = (0, 0, 1, 1);
+    Arc::new(Run { tables, flush_seq, level, bytes, entries, tombstones, seq_max })
 }
 
 /// Two clocks, started together.

@@ -110,7 +110,7 @@ pub(crate) fn run(tables: impl IntoIterator<Item = (Arc<TableFile>, KeyRange)>) 
     let sum = |count: fn(&TableMeta) -> u64| tables.iter().map(|t| count(&t.file.meta)).sum();
     Arc::new(Run {
         flush_seq: 1,
-        is_fragment: false,
+        level: 1,
         bytes: sum(|t| t.bytes),
         entries: sum(|t| t.entries),
         tombstones: sum(|t| t.tombstones),

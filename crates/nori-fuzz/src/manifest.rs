@@ -16,7 +16,7 @@ use crate::input::Input;
 
 /// The framing that the manifest's own files say they use.
 const FORMAT: LogFormat =
-    LogFormat { magic: *b"nrmf", version: 1, incompatible: 0, what: "manifest" };
+    LogFormat { magic: *b"nrmf", version: 2, incompatible: 0, what: "manifest" };
 
 pub(crate) fn run(data: &[u8]) {
     let mut input = Input::new(data);
@@ -120,7 +120,7 @@ fn next_edit(version: &Version, input: &mut Input<'_>) -> Option<VersionEdit> {
             let slot = version.slot(usize::from(input.u8()) % version.slot_count())?;
             let first = usize::from(input.u8()) % slot.runs.len().max(1);
             let pinned = slot.runs.get(first..).filter(|runs| !runs.is_empty())?;
-            version.edit_replace(slot.id, pinned, &[], &[]).ok()
+            version.edit_replace(slot.id, pinned, &[], &[], 1).ok()
         }
         _ => Some(version.edit_positions(version.wal_floor + 1, seq, durable)),
     }
@@ -171,7 +171,7 @@ fn dump(version: &Version) -> String {
     for slot in version.slots() {
         let _ = writeln!(out, "slot {} {:?} {}", slot.id, slot.range, slot.kept);
         for run in &slot.runs {
-            let _ = writeln!(out, "  run {} {}", run.flush_seq, run.is_fragment);
+            let _ = writeln!(out, "  run {} {}", run.flush_seq, run.is_fragment());
             for table in &run.tables {
                 let _ = writeln!(out, "    {:?} {:?}", table.file.meta, table.range);
             }

@@ -36,6 +36,8 @@ pub struct WriteBatch {
     /// Empty, or the header and the operations.
     bytes: Vec<u8>,
     count: u32,
+    /// Operations that set a key.
+    puts: u32,
     /// The keyspaces named by handle; "default" needs none.
     keyspaces: Vec<Arc<KeyspaceState>>,
     /// The first operation that cannot be written.
@@ -98,6 +100,7 @@ impl WriteBatch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.count = 0;
+        self.puts = 0;
         self.keyspaces.clear();
         self.fault = None;
     }
@@ -144,6 +147,7 @@ impl WriteBatch {
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(value_bytes);
         self.count += 1;
+        self.puts += u32::from(value.is_some());
         self.bytes[8..12].copy_from_slice(&self.count.to_le_bytes());
     }
 
@@ -170,6 +174,11 @@ impl WriteBatch {
             part
         };
         operations.map(part).collect()
+    }
+
+    /// Whether it sets no key.
+    pub(crate) fn only_deletes(&self) -> bool {
+        self.puts == 0
     }
 
     /// What keeps the batch from being written, if anything.

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use nori_env::sync::Arc;
 use nori_env::{Clock, FileSystem, OsFs, SystemClock};
+use nori_scheduler::{Mode, Policy};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -40,6 +41,21 @@ pub enum RecoveryMode {
     Strict,
     /// Damage is skipped, and what was lost is reported.
     Salvage,
+}
+
+/// The shape that merges give a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompactionMode {
+    /// Adaptive: each slot keeps as many runs as its measured reads and writes make cheapest,
+    /// and background work goes where it pays most.
+    #[default]
+    Atll,
+    /// Levels, each ten times the one above, merged slot by slot: fewer runs everywhere, more
+    /// bytes rewritten. For comparison, and for those who want a fixed shape.
+    Leveled,
+    /// Four runs of a size become one of the next: few bytes rewritten, many runs, up to three
+    /// times the space.
+    Tiered,
 }
 
 /// Who does flushes and merges.
@@ -111,9 +127,40 @@ options! {
     bloom_bits_per_key: f64 = 10.0;
     /// How new tables are compressed. Default LZ4.
     compression: Compression = Compression::Lz4;
-    /// Sorted runs a slot may have before it is merged, 1 to 16. Default 12. Fewer: faster reads,
-    /// more bytes rewritten.
+    /// The shape that merges give the store. Default: adaptive.
+    compaction: CompactionMode = CompactionMode::Atll;
+    /// Sorted runs that a slot may have at most, parts of flushed tables included, 1 to 16.
+    /// Default 12. Fewer: faster reads of cold data, more bytes rewritten.
     k_global: usize = 12;
+    /// Written bytes that looking into one run less is worth to a read. Default 2048. Turn it
+    /// down (256) if writes cost too much, up (8192) for scans or stores without filters.
+    lambda: f64 = 2048.0;
+    /// What a scan of a slot counts for against a point read. Default 2: filters spare point
+    /// reads from runs, never scans.
+    scan_weight: f64 = 2.0;
+    /// The write amplification, predicted for the whole store, above which reads no longer make
+    /// slots keep fewer runs. Default 16.
+    wa_max: f64 = 16.0;
+    /// Bytes of the newer runs of a slot for each byte of its oldest, above which all are merged.
+    /// Default 0.5: about a third of the space may be garbage. Lower: less space, more rewritten.
+    alpha: f64 = 0.5;
+    /// Bytes that a slot should hold. Default `None`: grows with the square root of the data,
+    /// from one memtable to 32. Smaller: smaller merges, more files.
+    slot_target_bytes: Option<u64> = None;
+    /// Flushes that still serve slots as they are, above which the oldest is merged away before
+    /// anything else, and writers are slowed down. Default `None`: `k_global` + 4.
+    l0_soft: Option<usize> = None;
+    /// The same, at which writers wait. Default `None`: twice `k_global`, at least `l0_soft` + 4.
+    l0_hard: Option<usize> = None;
+    /// Time in which a slot forgets half of the reads and writes it saw. Default `None`: 32
+    /// flushes, at least a minute. Shorter: follows a moving hot spot faster.
+    half_life: Option<Duration> = None;
+    /// How often a merge is chosen at random among those that would pay, 0 to 1. Default 0.05.
+    bandit_epsilon: f64 = 0.05;
+    /// How much a slot is preferred of whose merges little is known. Default 0.5; 0: not at all.
+    bandit_ucb_c: f64 = 0.5;
+    /// Where the random choices of the scheduler start.
+    seed: u64 = 0x006e_6f72_6921;
     /// When a write is durable. Default: when it returns.
     durability: Durability = Durability::Synced;
     /// What opening does about an unreadable end of the log. Default: cut it if nothing promised
@@ -163,6 +210,9 @@ impl Config {
     /// `InvalidArgument` with one sentence for each broken rule.
     pub fn validate(&self) -> Result<()> {
         let longest = self.initial_guards.iter().map(Vec::len).max().unwrap_or(0);
+        let (soft, hard) = (self.l0_soft_limit(), self.l0_hard_limit());
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let half_life_ok = self.half_life.is_none_or(|h| !h.is_zero());
         let interval_ok = !matches!(self.durability, Durability::Interval(d) if d.is_zero());
         let rules = [
             (self.memtable_bytes >= 4096, "memtable_bytes must be at least 4096."),
@@ -176,6 +226,15 @@ impl Config {
                 "bloom_bits_per_key must be 0 to 100.",
             ),
             ((1..=16).contains(&self.k_global), "k_global must be 1 to 16."),
+            (positive(self.lambda), "lambda must be above 0."),
+            (positive(self.scan_weight), "scan_weight must be above 0."),
+            (self.wa_max.is_finite() && self.wa_max >= 1.0, "wa_max must be at least 1."),
+            ((0.05..=100.0).contains(&self.alpha), "alpha must be 0.05 to 100."),
+            (self.slot_target_bytes != Some(0), "slot_target_bytes must be above 0."),
+            (soft >= 1 && hard > soft, "l0_hard must be above l0_soft, and that at least 1."),
+            (half_life_ok, "half_life must be longer than zero."),
+            ((0.0..=1.0).contains(&self.bandit_epsilon), "bandit_epsilon must be 0 to 1."),
+            ((0.0..=100.0).contains(&self.bandit_ucb_c), "bandit_ucb_c must be 0 to 100."),
             (interval_ok, "a durability interval must be longer than zero."),
             (
                 !matches!(self.background, Background::Threads(0) | Background::Threads(65..)),
@@ -185,6 +244,42 @@ impl Config {
         ];
         let broken: Vec<&str> = rules.iter().filter(|r| !r.0).map(|r| r.1).collect();
         if broken.is_empty() { Ok(()) } else { Err(Error::invalid(broken.join(" "))) }
+    }
+
+    /// Flushes serving slots as they are, above which the oldest is merged away first.
+    pub(crate) fn l0_soft_limit(&self) -> usize {
+        self.l0_soft.unwrap_or(self.k_global + 4)
+    }
+
+    /// The same, at which writers wait.
+    pub(crate) fn l0_hard_limit(&self) -> usize {
+        self.l0_hard.unwrap_or((2 * self.k_global).max(self.l0_soft_limit().saturating_add(4)))
+    }
+
+    /// What the scheduler goes by.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            mode: match self.compaction {
+                CompactionMode::Atll => Mode::Atll,
+                CompactionMode::Leveled => Mode::Leveled,
+                CompactionMode::Tiered => Mode::Tiered,
+            },
+            memtable_bytes: self.memtable_bytes as u64,
+            table_bytes: self.table_bytes,
+            k_global: self.k_global,
+            lambda: self.lambda,
+            scan_weight: self.scan_weight,
+            wa_max: self.wa_max,
+            alpha: self.alpha,
+            slot_target_bytes: self.slot_target_bytes,
+            l0_soft: self.l0_soft_limit(),
+            l0_hard: self.l0_hard_limit(),
+            half_life: self.half_life,
+            epsilon: self.bandit_epsilon,
+            ucb_c: self.bandit_ucb_c,
+            seed: self.seed,
+            ..Policy::default()
+        }
     }
 
     /// The free space that writes leave for flushes.

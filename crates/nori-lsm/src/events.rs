@@ -3,6 +3,7 @@
 //! Events are made only while somebody listens. A listener that falls behind loses events and is
 //! told how many; it never slows the store down.
 
+use crate::metrics::PressureZone;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::channel::{Receiver, Sender, TrySendError, bounded};
 use nori_env::sync::{Arc, Mutex};
@@ -60,15 +61,84 @@ pub enum VizEvent {
         runs_before: u64,
         /// Runs after.
         runs_after: u64,
+        /// Runs that the slot could keep when the merge was chosen.
+        k_before: u64,
+        /// Runs that it may keep now.
+        k_after: u64,
+        /// Its demand for few runs, 0 to 1.
+        heat: f64,
         /// Microseconds it took.
         elapsed_us: u64,
-        /// Whether somebody asked for it.
+        /// Whether it had to be done, or was asked for.
         forced: bool,
+        /// Whether it was drawn, to learn.
+        explored: bool,
     },
     /// A slot was cut in two or more.
     SlotSplit {
+        /// The slot, which keeps its name and its first keys.
+        slot: u64,
         /// How many guards were added.
         guards: u64,
+    },
+    /// A slot joined the one before it.
+    SlotsMerged {
+        /// The slot that has the keys of both now.
+        left: u64,
+        /// The slot that is gone.
+        right: u64,
+    },
+    /// A slot may keep more or fewer runs from now on.
+    HeatChanged {
+        /// The slot.
+        slot: u64,
+        /// Its demand for few runs, 0 to 1.
+        heat: f64,
+        /// Runs before.
+        k_before: u64,
+        /// Runs now.
+        k_after: u64,
+        /// Weighted reads per second.
+        reads_per_s: f64,
+        /// Bytes per second that flushes bring.
+        writes_per_s: f64,
+    },
+    /// The next merge was chosen.
+    BanditSelection {
+        /// The slot.
+        slot: u64,
+        /// Whether it was drawn, to learn.
+        explored: bool,
+        /// Why the slot was eligible.
+        reason: String,
+        /// What the merge is expected to save for each byte it writes.
+        prior: f64,
+        /// How merges of this slot turned out against expectation so far.
+        mean: f64,
+        /// What was added because little is known of the slot.
+        bonus: f64,
+        /// By what the slot was compared with others.
+        score: f64,
+    },
+    /// What came of a merge that was chosen.
+    BanditReward {
+        /// The slot.
+        slot: u64,
+        /// What it saved for each byte written.
+        reward: f64,
+        /// That against what was expected.
+        ratio: f64,
+        /// The slot's average of that from now on.
+        mean: f64,
+    },
+    /// The store meets its writers differently.
+    PressureZone {
+        /// The zone left.
+        before: PressureZone,
+        /// The zone entered.
+        after: PressureZone,
+        /// The pressure, 1.0 where writers wait.
+        pressure: f64,
     },
     /// A snapshot was taken.
     SnapshotCreated {

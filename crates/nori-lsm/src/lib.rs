@@ -34,8 +34,10 @@ mod cursor;
 mod error;
 mod events;
 mod health;
+mod heat;
 mod iter;
 mod keyspace;
+mod ledger;
 mod lsm;
 mod metrics;
 mod plant;
@@ -48,17 +50,18 @@ mod view;
 mod walk;
 
 pub use batch::WriteBatch;
-pub use config::{Background, Compression, Config, Durability, RecoveryMode};
+pub use config::{Background, CompactionMode, Compression, Config, Durability, RecoveryMode};
 pub use cursor::Cursor;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{EventStream, VizEvent};
 pub use health::Health;
 pub use iter::Iter;
 pub use keyspace::Keyspace;
+pub use ledger::SlotLedger;
 pub use lsm::Lsm;
 pub use metrics::{
-    CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, RecoveryReport, SlotInfo,
-    VerifyReport,
+    CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, PressureZone, RecoveryReport,
+    SlotInfo, VerifyReport,
 };
 pub use snapshot::{KeyspaceView, Snapshot};
 pub use storage::{MemStorage, Storage, StorageSnapshot};

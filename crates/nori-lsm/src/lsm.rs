@@ -342,7 +342,7 @@ impl Lsm {
 
     /// The last merges and why they were done, oldest first; at most 256 are remembered.
     pub fn decisions(&self, last: usize) -> Vec<Decision> {
-        self.handle().jobs.last(last)
+        self.handle().brain.decisions(last)
     }
 
     /// Reads every byte of every table and checks it. Problems are listed, not returned as errors.

@@ -1,7 +1,8 @@
 //! Facts about a store, for people and programs to look at.
 
+use crate::ledger::SlotLedger;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub struct RecoveryReport {
 }
 
 /// One slot: a range of keys with its own sorted runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SlotInfo {
     /// Its name, unique in the store's life.
@@ -60,6 +61,23 @@ pub struct SlotInfo {
     pub entries: u64,
     /// Tombstones; estimated likewise.
     pub tombstones: u64,
+    /// Runs that it may keep.
+    pub k: usize,
+    /// Its demand for few runs, 0 (cold) to 1 (hot).
+    pub heat: f64,
+    /// Reads per second, weighted and averaged over the half-life.
+    pub reads_per_s: f64,
+    /// Bytes per second that flushes bring, averaged likewise.
+    pub writes_per_s: f64,
+    /// Bytes against those of its oldest run: about the space amplification. 0 without data.
+    pub space_amplification: f64,
+    /// A merge, cut or join is under way.
+    pub busy: bool,
+    /// What happened in it since the store was opened.
+    pub ledger: SlotLedger,
+    /// The same since the store was made, as far as that was written down: every few minutes and
+    /// when the store is closed.
+    pub lifetime: SlotLedger,
 }
 
 /// One holder of old versions.
@@ -72,32 +90,82 @@ pub struct PinInfo {
     pub holders: usize,
 }
 
-/// How far background work is behind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// How hard writers press on background work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PressureInfo {
-    /// The larger of the parts below; writers wait at 1.0.
+    /// The largest of the parts below. Writers are slowed down from 0.5 on, and wait at 1.0.
     pub pressure: f64,
+    /// Its zone.
+    pub zone: PressureZone,
     /// Sealed memtables, and the fill of the active one, against their limit.
     pub memtables: f64,
-    /// Runs in the fullest slot against the limit at which writers wait.
-    pub runs: f64,
+    /// Flushes that still serve slots as they are: 0.5 at `l0_soft`, 1.0 at `l0_hard`.
+    pub l0: f64,
+    /// Bytes that merges have to read before no slot has too many runs, against four times
+    /// `k_global` memtables.
+    pub debt: f64,
+    /// The reserve of free disk space against what is free. Below 0.9 at all times: a full disk is
+    /// an error of its own.
+    pub disk: f64,
+    /// Bytes per second that writers are held to; `None` while they are not.
+    pub pace_bytes_per_s: Option<f64>,
 }
 
-/// Why a merge was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// How a store meets its writers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PressureZone {
+    /// Below 0.5: no delay.
+    #[default]
+    Green,
+    /// Below 0.75: writers are paced; slots may keep more runs for now.
+    Yellow,
+    /// Below 0.9: writers are paced down to what is drained; slots keep as many runs as allowed.
+    Orange,
+    /// Above: nearly or entirely at a halt.
+    Red,
+}
+
+/// Why a merge was done, what was expected of it, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Decision {
     /// The slot.
     pub slot: u64,
     /// The reason, in words.
     pub reason: String,
+    /// It had to be done; no choice was made.
+    pub forced: bool,
+    /// It was drawn, to learn.
+    pub explored: bool,
     /// Runs that were merged.
     pub runs: usize,
+    /// Runs that the slot had.
+    pub runs_before: usize,
+    /// Runs that the slot may keep.
+    pub k: usize,
+    /// Its demand for few runs, 0 to 1.
+    pub heat: f64,
+    /// What the merge was expected to save for each byte it writes.
+    pub prior: f64,
+    /// How merges of this slot turned out against expectation so far.
+    pub mean: f64,
+    /// What was added because little is known of the slot.
+    pub bonus: f64,
+    /// By what the slot was compared with others.
+    pub score: f64,
+    /// Bytes that the merge was expected to read.
+    pub predicted_bytes: u64,
     /// Bytes of tables read.
     pub bytes_read: u64,
     /// Bytes written.
     pub bytes_written: u64,
+    /// What the merge saved for each byte it wrote; `None` where nothing was to be learned.
+    pub reward: Option<f64>,
+    /// That against what was expected.
+    pub ratio: Option<f64>,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 /// What a full read of a store found.
@@ -160,6 +228,14 @@ macro_rules! counters {
             pub cache_hits: u64,
             /// Block lookups that read the disk.
             pub cache_misses: u64,
+            /// Point reads that had to look into runs.
+            pub point_reads: u64,
+            /// Runs they looked into.
+            pub runs_probed: u64,
+            /// Runs that their slots had, summed up.
+            pub runs_visible: u64,
+            /// Slots that scans came through.
+            pub scans: u64,
             /// The last visible sequence number.
             pub last_sequence: u64,
             /// Live segments of the log.
@@ -198,12 +274,24 @@ counters! {
     flushes,
     /// Bytes of tables that flushes wrote.
     flush_bytes,
+    /// Key and value bytes of the writes that were flushed, old versions included.
+    flushed_user_bytes,
     /// Merges done.
     compactions,
     /// Bytes of tables that merges read; estimated where a table serves several slots.
     compaction_bytes_read,
     /// Bytes of tables that merges wrote.
     compaction_bytes_written,
+    /// The most bytes that one merge wrote.
+    compaction_bytes_max,
+    /// Slots cut in two or more, by merges and else.
+    slot_splits,
+    /// Slots that joined a neighbour.
+    slot_joins,
+    /// Runs that changed place without being rewritten.
+    trivial_moves,
+    /// Microseconds for which writers were held back to the pace, all together.
+    paced_us,
     /// Entries that merges dropped because no reader could see them.
     entries_dropped,
     /// Tombstones among them.

@@ -23,7 +23,7 @@ pub(crate) fn merge_slot(view: &SuperVersion, slot: usize) -> SlotMerge {
     let mut sources: Vec<Source> = memtables.map(|m| Source::Mem(m.table.iter())).collect();
     if let Some(slot) = view.version.slot(slot) {
         let newest_first = slot.runs.iter().rev();
-        let runs = newest_first.map(|run| RunIter::new(Arc::clone(run), Arc::clone(&view.tables)));
+        let runs = newest_first.map(|run| RunIter::new(Arc::clone(run), Arc::clone(view.tables())));
         sources.extend(runs.map(Source::Run));
     }
     MergeIter::new(sources)

@@ -1,8 +1,8 @@
 //! The store behind all handles.
 //!
 //! Locks, in the order in which they are taken: leadership of the commit queue, `flushing`, a
-//! slot's job, `manifest`, the install lock inside `published`. The snapshot registry and the
-//! keyspace table are leaves.
+//! slot's job, the edits' queue, `manifest`, the install lock inside `published`, the scheduler's,
+//! the table of held slots. The snapshot registry and the keyspace table are leaves.
 //!
 //! 1. A reader loads the super-version first and the visible number second.
 //! 2. A flush or a job pins its input first and reads the live snapshots and the visible number
@@ -11,6 +11,8 @@
 //! 4. Nothing is deleted while the manifest is not settled.
 
 mod admission;
+mod booked;
+mod brain;
 mod callers;
 mod close;
 pub(crate) mod commit;
@@ -18,11 +20,15 @@ pub(crate) mod commit_queue;
 mod compact;
 mod edits;
 mod flush;
+mod jobs;
 mod keyspaces;
+mod learned;
 mod maintain;
 mod open;
+mod pressure;
 mod recover;
 mod report;
+mod shape;
 mod signal;
 mod state;
 mod threads;

@@ -5,9 +5,10 @@
 //!    runs of its slot newest first.
 
 use crate::error::Result;
+use crate::heat::{Sampler, SlotReads};
 use bytes::Bytes;
 use nori_env::sync::Arc;
-use nori_manifest::{Deferred, Run, Slot, Version};
+use nori_manifest::{Deferred, Run, Slot, SlotId, Version};
 use nori_memtable::Memtable;
 use nori_sstable::{Table, TableCache};
 use nori_types::{KeyRange, Lookup, SeqNo};
@@ -48,7 +49,14 @@ pub(crate) struct SuperVersion {
     pub(crate) runs_max: usize,
     /// One for each slot of the version.
     sources: Vec<Arc<SlotSources>>,
+    shared: Arc<Shared>,
+}
+
+/// What all super-versions of a store share.
+#[derive(Debug)]
+pub(crate) struct Shared {
     pub(crate) tables: Arc<TableCache>,
+    pub(crate) sampler: Sampler,
 }
 
 /// The runs of a slot, newest first, with their tables as far as they have been opened.
@@ -56,6 +64,8 @@ pub(crate) struct SuperVersion {
 struct SlotSources {
     slot: Arc<Slot>,
     runs: Vec<Arc<RunSources>>,
+    /// The same for a slot through all versions.
+    reads: Arc<SlotReads>,
 }
 
 #[derive(Debug)]
@@ -99,7 +109,24 @@ impl SlotSources {
             Some(known) => Arc::clone(known),
             None => RunSources::new(run, cache),
         });
-        SlotSources { runs: runs.collect(), slot: Arc::clone(slot) }
+        let same = old.filter(|old| old.slot.id == slot.id);
+        let reads = same.map(|old| Arc::clone(&old.reads)).unwrap_or_default();
+        SlotSources { runs: runs.collect(), slot: Arc::clone(slot), reads }
+    }
+
+    /// The value of a stored key, and how many runs were looked into.
+    fn get(&self, key: &[u8], at: SeqNo, probes: &mut usize) -> Result<Option<Bytes>> {
+        let hash = nori_bloom::hash(key);
+        for run in &self.runs {
+            let Some(table) = run.find(key)? else { continue };
+            *probes += 1;
+            match table.get(key, hash, at)? {
+                Lookup::Found(value, _) => return Ok(Some(unshared(value))),
+                Lookup::Deleted(_) => return Ok(None),
+                Lookup::Absent => {}
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -108,9 +135,9 @@ impl SuperVersion {
         active: Arc<Mem>,
         sealed: Vec<Arc<Mem>>,
         version: Arc<Version>,
-        cache: &Arc<TableCache>,
+        shared: &Arc<Shared>,
     ) -> SuperVersion {
-        SuperVersion::derive(active, sealed, version, None, cache)
+        SuperVersion::derive(active, sealed, version, None, shared)
     }
 
     fn derive(
@@ -118,19 +145,19 @@ impl SuperVersion {
         sealed: Vec<Arc<Mem>>,
         version: Arc<Version>,
         old: Option<&SuperVersion>,
-        cache: &Arc<TableCache>,
+        shared: &Arc<Shared>,
     ) -> SuperVersion {
         let sources = version.slots().map(|slot| {
             let old = old.map(|old| &old.sources[old.version.route(&slot.range.lo).0]);
             match old {
                 Some(old) if Arc::ptr_eq(&old.slot, slot) => Arc::clone(old),
-                old => Arc::new(SlotSources::new(slot, old.map(|o| &**o), cache)),
+                old => Arc::new(SlotSources::new(slot, old.map(|o| &**o), &shared.tables)),
             }
         });
         let sources: Vec<_> = sources.collect();
         let runs_max = sources.iter().map(|s| s.runs.len()).max().unwrap_or(0);
-        let tables = Arc::clone(cache);
-        SuperVersion { active, sealed, version, runs_max, sources, tables }
+        let shared = Arc::clone(shared);
+        SuperVersion { active, sealed, version, runs_max, sources, shared }
     }
 
     /// A fresh memtable is active; the one that was is the newest sealed one.
@@ -142,21 +169,21 @@ impl SuperVersion {
             version: Arc::clone(&self.version),
             runs_max: self.runs_max,
             sources: self.sources.clone(),
-            tables: Arc::clone(&self.tables),
+            shared: Arc::clone(&self.shared),
         }
     }
 
     /// Another version, with the memtables as they are.
     pub(crate) fn with_version(&self, version: Arc<Version>) -> SuperVersion {
         let (active, sealed) = (Arc::clone(&self.active), self.sealed.clone());
-        SuperVersion::derive(active, sealed, version, Some(self), &self.tables)
+        SuperVersion::derive(active, sealed, version, Some(self), &self.shared)
     }
 
     /// A version that holds a sealed memtable's data, which goes in the same step.
     pub(crate) fn flushed(&self, mem: &Arc<Mem>, version: Arc<Version>) -> SuperVersion {
         let others = self.sealed.iter().filter(|m| !Arc::ptr_eq(m, mem));
         let (active, sealed) = (Arc::clone(&self.active), others.cloned().collect());
-        SuperVersion::derive(active, sealed, version, Some(self), &self.tables)
+        SuperVersion::derive(active, sealed, version, Some(self), &self.shared)
     }
 
     /// The memtables, newest first.
@@ -178,16 +205,29 @@ impl SuperVersion {
         if sources.runs.is_empty() {
             return Ok(None);
         }
-        let hash = nori_bloom::hash(key);
-        for run in &sources.runs {
-            let Some(table) = run.find(key)? else { continue };
-            match table.get(key, hash, at)? {
-                Lookup::Found(value, _) => return Ok(Some(unshared(value))),
-                Lookup::Deleted(_) => return Ok(None),
-                Lookup::Absent => {}
-            }
+        let mut probes = 0;
+        let found = sources.get(key, at, &mut probes);
+        if let Some(weight) = self.shared.sampler.weight() {
+            sources.reads.add_points(weight, probes, sources.runs.len());
         }
-        Ok(None)
+        found
+    }
+
+    /// A scan comes through a slot.
+    pub(crate) fn note_scan(&self, slot: usize) {
+        let sources = self.sources.get(slot);
+        if let (Some(sources), Some(weight)) = (sources, self.shared.sampler.weight()) {
+            sources.reads.add_scans(weight);
+        }
+    }
+
+    /// The slots' read counters.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = (SlotId, &Arc<SlotReads>)> {
+        self.sources.iter().map(|sources| (sources.slot.id, &sources.reads))
+    }
+
+    pub(crate) fn tables(&self) -> &Arc<TableCache> {
+        &self.shared.tables
     }
 
     /// About how many bytes of tables lie in a range.

@@ -231,6 +231,7 @@ impl Walk {
             let Some(found) = view.version.slot(slot) else { return };
             self.limits = found.range.intersection(&self.range);
             self.merge = Some(merge_slot(view, slot));
+            view.note_scan(slot);
             self.slot = slot;
         }
     }

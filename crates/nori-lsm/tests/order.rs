@@ -2,9 +2,10 @@
 //! before it is durable, nothing goes before what replaces it is.
 
 use nori_env::sync::Arc;
-use nori_env::{MemFs, OrderRule, Rng, TraceFs};
+use nori_env::{ManualClock, MemFs, OrderRule, Rng, TraceFs};
 use nori_lsm::{Background, Config, Lsm};
 use nori_testkit::run_seeds;
+use std::time::Duration;
 
 fn rules() -> Vec<OrderRule> {
     vec![
@@ -19,9 +20,12 @@ fn rules() -> Vec<OrderRule> {
 fn run(seed: u64) -> TraceFs {
     let fs = TraceFs::new(Arc::new(MemFs::new(seed)), rules());
     let mut rng = Rng::new(seed);
+    // Heat is measured in time, so time is a part of the program.
+    let clock = ManualClock::default();
     for _ in 0..3 {
         let config = Config::default()
             .file_system(Arc::new(fs.clone()))
+            .clock(Arc::new(clock.clone()))
             .background(Background::Manual)
             .memtable_bytes(4096)
             .table_bytes(2048)
@@ -31,6 +35,7 @@ fn run(seed: u64) -> TraceFs {
         let store = Lsm::open_with("/store", config).expect("opens");
         for n in 0..150u32 {
             let key = format!("key-{}", rng.below(60));
+            clock.advance(Duration::from_millis(rng.below(2000)));
             match rng.below(20) {
                 0 => store.flush().expect("flushes"),
                 1 => store.compact().expect("merges"),

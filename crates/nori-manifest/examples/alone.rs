@@ -33,7 +33,7 @@ fn show(version: &Version) {
     for slot in version.slots() {
         println!("slot {} {:?}", slot.id, slot.range);
         for run in slot.runs.iter().rev() {
-            let kind = if run.is_fragment { "fragment" } else { "run" };
+            let kind = if run.is_fragment() { "fragment" } else { "run" };
             let tables = run.tables.iter().map(|t| format!("{} {:?}", t.file.number(), t.range));
             println!("   {kind}: {}", tables.collect::<Vec<_>>().join(", "));
         }
@@ -59,7 +59,7 @@ fn main() -> Result<()> {
 
     let (_, slot) = current.route(&key("ant"));
     let merged = [table(13, "ant", "fox")];
-    let edit = current.edit_replace(slot.id, &slot.runs, &merged, &[])?;
+    let edit = current.edit_replace(slot.id, &slot.runs, &merged, &[], 1)?;
     current = manifest.log(&current, edit)?;
     println!("the left slot merged; may be deleted: {:?}", current.obsolete().take());
     show(&current);

@@ -80,7 +80,7 @@ impl Draft<'_> {
                 Ok(())
             }
             SlotChange::Merge { left, right } => self.merge(*left, *right),
-            SlotChange::Move { slot, from, to } => self.move_run(*slot, *from, *to),
+            SlotChange::Move { slot, from, to, level } => self.move_run(*slot, *from, *to, *level),
         }
     }
 
@@ -151,7 +151,7 @@ impl Draft<'_> {
         if refs.is_empty() || !refs.windows(2).all(apart) {
             return Error::misfit(format!("slot {}: a run that is empty or not sorted", slot.id));
         }
-        Ok(Arc::new(Run::new(refs, run.flush_seq, run.is_fragment)))
+        Ok(Arc::new(Run::new(refs, run.flush_seq, run.level)))
     }
 
     fn split(&mut self, id: SlotId, guards: &[NewGuard]) -> Result<()> {
@@ -191,18 +191,18 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn move_run(&mut self, id: SlotId, from: usize, to: usize) -> Result<()> {
+    fn move_run(&mut self, id: SlotId, from: usize, to: usize, level: u8) -> Result<()> {
         let (index, slot) = self.slot(id)?;
-        check_move(&slot, from, to)?;
+        check_move(&slot, from, to, level)?;
         let mut runs = slot.runs.clone();
         let moved = runs.remove(from);
         let target = if to == from { None } else { Some(runs.remove(to)) };
         let mut tables = moved.tables.clone();
         tables.extend(target.iter().flat_map(|run: &Arc<Run>| run.tables.iter().cloned()));
         tables.sort_by(|a, b| a.range.lo.cmp(&b.range.lo));
-        let is_fragment = target.as_ref().is_some_and(|run| run.is_fragment);
+        let level = target.as_ref().map_or(level, |run| run.level);
         let flush_seq = target.map_or(0, |run| run.flush_seq).max(moved.flush_seq);
-        runs.insert(to, Arc::new(Run::new(tables, flush_seq, is_fragment)));
+        runs.insert(to, Arc::new(Run::new(tables, flush_seq, level)));
         self.version.set_slot(index, Slot { runs, ..(*slot).clone() });
         Ok(())
     }

@@ -107,7 +107,7 @@ fn check_slot<'a>(slot: &'a Slot, files: &mut BTreeMap<FileNumber, &'a TableMeta
             })?;
         }
     }
-    let fragments: Vec<&Arc<Run>> = slot.runs.iter().filter(|run| run.is_fragment).collect();
+    let fragments: Vec<&Arc<Run>> = slot.runs.iter().filter(|run| run.is_fragment()).collect();
     let ordered = fragments.windows(2).all(|w| w[0].flush_seq <= w[1].flush_seq);
     ensure(ordered, || "fragments are not in the order of their flushes".into())?;
     check_no_key_twice(slot)
@@ -129,7 +129,7 @@ fn check_run(slot: &Slot, run: &Run) -> Checked {
     }
     let apart = |w: &[crate::TableRef]| !w[0].range.is_below_end(&w[1].range.lo);
     ensure(run.tables.windows(2).all(apart), || format!("{}: tables overlap", at()))?;
-    let again = Run::new(run.tables.clone(), run.flush_seq, run.is_fragment);
+    let again = Run::new(run.tables.clone(), run.flush_seq, run.level);
     let sums = |run: &Run| (run.bytes, run.entries, run.tombstones, run.seq_max);
     ensure(sums(&again) == sums(run), || format!("{}: sums are wrong", at()))
 }

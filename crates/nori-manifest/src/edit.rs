@@ -50,8 +50,8 @@ pub(crate) enum SlotChange {
     Keep { slot: SlotId },
     /// Two neighbours become one.
     Merge { left: SlotId, right: SlotId },
-    /// Run `from` joins the older run `to`; `to == from`: it only stops being a fragment.
-    Move { slot: SlotId, from: usize, to: usize },
+    /// Run `from` joins the older run `to`, whose level stays; `to == from`: it only gets a level.
+    Move { slot: SlotId, from: usize, to: usize, level: u8 },
 }
 
 /// A run of new tables.
@@ -59,7 +59,7 @@ pub(crate) enum SlotChange {
 pub(crate) struct NewRun {
     pub(crate) refs: Vec<NewRef>,
     pub(crate) flush_seq: u64,
-    pub(crate) is_fragment: bool,
+    pub(crate) level: u8,
 }
 
 /// A reference to one of the edit's tables.
@@ -81,6 +81,30 @@ impl VersionEdit {
     /// The tables that the edit names first.
     pub fn new_tables(&self) -> &[TableMeta] {
         &self.tables
+    }
+
+    /// The sequence of the flush that the edit installs.
+    pub fn flush_seq(&self) -> Option<u64> {
+        self.flush
+    }
+
+    /// What a flush's edit brings to slots: slot, table, about how many of its bytes.
+    pub fn fragments(&self) -> impl Iterator<Item = (SlotId, FileNumber, u64)> {
+        self.changes.iter().flat_map(|change| {
+            let (slot, refs) = match change {
+                SlotChange::Add { slot, run } => (*slot, &run.refs[..]),
+                _ => (SlotId::default(), &[][..]),
+            };
+            refs.iter().map(move |r| (slot, r.number, r.bytes))
+        })
+    }
+
+    /// The slots in which the edit moves runs.
+    pub fn moved(&self) -> impl Iterator<Item = SlotId> {
+        self.changes.iter().filter_map(|change| match change {
+            SlotChange::Move { slot, .. } => Some(*slot),
+            _ => None,
+        })
     }
 
     /// The id of the keyspace that the edit creates or drops.

@@ -34,7 +34,7 @@ use nori_wal::LogFormat;
 
 /// What this build writes, and reads.
 pub(crate) const FORMAT: LogFormat =
-    LogFormat { magic: *b"nrmf", version: 1, incompatible: 0, what: "manifest" };
+    LogFormat { magic: *b"nrmf", version: 2, incompatible: 0, what: "manifest" };
 
 /// The read-compatible feature bits that this build knows.
 pub(crate) const READ_COMPATIBLE: u32 = 0;

@@ -64,8 +64,9 @@ pub struct Run {
     pub tables: Vec<TableRef>,
     /// The flush sequence of the newest flush in the run.
     pub flush_seq: u64,
-    /// The run is what a flush left here and no merge has touched ("L0").
-    pub is_fragment: bool,
+    /// 0: what a flush left here and nobody has touched, a *fragment* ("L0"). Above: the level
+    /// that the merge or the move which made the run gave it; what levels mean is the policy's.
+    pub level: u8,
     /// About how many bytes lie in the clips.
     pub bytes: u64,
     /// About how many entries.
@@ -80,7 +81,7 @@ impl PartialEq for Run {
     fn eq(&self, other: &Run) -> bool {
         self.tables == other.tables
             && self.flush_seq == other.flush_seq
-            && self.is_fragment == other.is_fragment
+            && self.level == other.level
     }
 }
 
@@ -88,7 +89,7 @@ impl Eq for Run {}
 
 impl Run {
     /// A run of references that ascend and are disjoint.
-    pub(crate) fn new(tables: Vec<TableRef>, flush_seq: u64, is_fragment: bool) -> Run {
+    pub(crate) fn new(tables: Vec<TableRef>, flush_seq: u64, level: u8) -> Run {
         let sum = |count: &dyn Fn(&TableRef) -> u64| -> u64 {
             tables.iter().map(count).fold(0, u64::saturating_add)
         };
@@ -96,7 +97,12 @@ impl Run {
         let entries = sum(&|t| t.share(t.file.meta.entries));
         let tombstones = sum(&|t| t.share(t.file.meta.tombstones));
         let seq_max = tables.iter().map(|t| t.file.meta.seq_max).max().unwrap_or_default();
-        Run { tables, flush_seq, is_fragment, bytes, entries, tombstones, seq_max }
+        Run { tables, flush_seq, level, bytes, entries, tombstones, seq_max }
+    }
+
+    /// Whether the run is what a flush left here.
+    pub fn is_fragment(&self) -> bool {
+        self.level == 0
     }
 
     /// The one reference whose clip holds `key`.

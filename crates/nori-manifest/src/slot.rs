@@ -117,13 +117,15 @@ fn narrow(
         Some(part)
     });
     let tables: Vec<TableRef> = narrowed.collect();
-    (!tables.is_empty()).then(|| Arc::new(Run::new(tables, run.flush_seq, run.is_fragment)))
+    (!tables.is_empty()).then(|| Arc::new(Run::new(tables, run.flush_seq, run.level)))
 }
 
 /// Two runs side by side as one.
 fn concat(left: &Run, right: &Run) -> Run {
     let tables = left.tables.iter().chain(&right.tables).cloned().collect();
-    let is_fragment = left.is_fragment || right.is_fragment;
+    // A fragment on either side keeps its flush from being forgotten.
+    let either = left.is_fragment() || right.is_fragment();
+    let level = if either { 0 } else { left.level.max(right.level) };
     let flush_seq = left.flush_seq.max(right.flush_seq);
-    Run::new(tables, flush_seq, is_fragment)
+    Run::new(tables, flush_seq, level)
 }

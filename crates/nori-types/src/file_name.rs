@@ -1,7 +1,7 @@
 //! The names of a store's files.
 //!
 //! ```text
-//! LOCK  CURRENT  MANIFEST-000007  wal/000042.wal  wal/000043.spare  sst/000015.sst  *.tmp
+//! LOCK  CURRENT  HEAT  MANIFEST-000007  wal/000042.wal  wal/000043.spare  sst/000015.sst  *.tmp
 //! ```
 
 use std::fmt;
@@ -30,6 +30,8 @@ pub enum FileName {
     Lock,
     /// Names the live manifest.
     Current,
+    /// What the compaction policy has learned of the slots. Never needed, only useful.
+    Heat,
     /// A log of version edits.
     Manifest(FileNumber),
     /// A WAL segment, in `wal/`.
@@ -54,6 +56,7 @@ impl FileName {
         match name {
             "LOCK" => return Some(FileName::Lock),
             "CURRENT" => return Some(FileName::Current),
+            "HEAT" => return Some(FileName::Heat),
             _ => {}
         }
         if let Some(digits) = name.strip_prefix("MANIFEST-") {
@@ -75,7 +78,7 @@ impl FileName {
             | FileName::Segment(n)
             | FileName::Spare(n)
             | FileName::Table(n) => Some(*n),
-            FileName::Lock | FileName::Current | FileName::Temporary(_) => None,
+            FileName::Lock | FileName::Current | FileName::Heat | FileName::Temporary(_) => None,
         }
     }
 }
@@ -85,6 +88,7 @@ impl fmt::Display for FileName {
         match self {
             FileName::Lock => f.write_str("LOCK"),
             FileName::Current => f.write_str("CURRENT"),
+            FileName::Heat => f.write_str("HEAT"),
             FileName::Manifest(n) => write!(f, "MANIFEST-{n}"),
             FileName::Segment(n) => write!(f, "{n}.wal"),
             FileName::Spare(n) => write!(f, "{n}.spare"),
@@ -103,6 +107,7 @@ mod tests {
         let names = [
             FileName::Lock,
             FileName::Current,
+            FileName::Heat,
             FileName::Manifest(FileNumber(7)),
             FileName::Segment(FileNumber(42)),
             FileName::Spare(FileNumber(1)),

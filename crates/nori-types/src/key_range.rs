@@ -67,6 +67,12 @@ impl fmt::Debug for KeyRange {
     }
 }
 
+/// The shortest key above `left` and not above `right`, which is the larger: a guard between them.
+pub fn separator(left: &[u8], right: &[u8]) -> Bytes {
+    let common = left.iter().zip(right).take_while(|(a, b)| a == b).count();
+    Bytes::copy_from_slice(right.get(..=common).unwrap_or(right))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +103,16 @@ mod tests {
     fn nothing_lies_between_a_key_and_its_successor() {
         assert_eq!(&successor(b"a")[..], b"a\0");
         assert_eq!(&successor(b"")[..], b"\0");
+    }
+
+    #[test]
+    fn a_separator_is_short_and_stands_between() {
+        let cases =
+            [("a", "b", "b"), ("abc", "abd", "abd"), ("ab", "abc", "abc"), ("", "xyz", "x")];
+        for (left, right, expected) in cases {
+            let found = separator(left.as_bytes(), right.as_bytes());
+            assert_eq!(found, expected);
+            assert!(left.as_bytes() < &found[..] && &found[..] <= right.as_bytes());
+        }
     }
 }

@@ -28,5 +28,5 @@ pub use corruption::{Corruption, FormatTooNew};
 pub use file_name::{FileName, FileNumber};
 pub use internal_key::{InternalKey, KEY_BYTES_MAX, SeqNo, ValueKind};
 pub use iterator::{InternalIterator, Lookup};
-pub use key_range::{KeyRange, successor};
+pub use key_range::{KeyRange, separator, successor};
 pub use table_meta::TableMeta;

@@ -1,9 +1,11 @@
 //! Whether a writer may join the commit queue.
 //!
-//! Writers wait here, before they queue, when every memtable is full or a slot has far too many
-//! runs; at most `stall_timeout`. With `Background::Manual` they run the background steps
-//! themselves.
+//! Writers are slowed down here, and wait here, before they queue: when every memtable is full, or
+//! merges are too far behind; at most `stall_timeout`. With `Background::Manual` they run the
+//! background steps themselves. Writes that only delete may pass a little further, so that a store
+//! that is stuck can be freed.
 
+use crate::batch::WriteBatch;
 use crate::config::Background;
 use crate::error::{Error, Result};
 use crate::store::state::Store;
@@ -15,14 +17,26 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 impl Store {
     /// Waits until a write may be queued; with `wait` false it says `Stalled` instead.
-    pub(crate) fn admit(&self, wait: bool) -> Result<()> {
-        if !self.is_blocked() {
+    pub(crate) fn admit(&self, batch: &WriteBatch, wait: bool) -> Result<()> {
+        let pressure = self.pressure_in(&self.published.load()).pressure;
+        if pressure < 1.0 {
+            if wait {
+                self.keep_pace(pressure, batch.byte_len() as u64);
+            }
+            return Ok(());
+        }
+        if batch.only_deletes() && self.has_room_for_deletes() {
             return Ok(());
         }
         if !wait {
             return Err(Error::Stalled { retry_after: RETRY_AFTER });
         }
+        self.wait_for_room()
+    }
+
+    fn wait_for_room(&self) -> Result<()> {
         self.counters.stalls.fetch_add(1, Ordering::Relaxed);
+        self.note_zone();
         let limit = self.config.stall_timeout;
         let start = self.config.clock.now();
         loop {
@@ -32,7 +46,7 @@ impl Store {
                 return Ok(());
             }
             let waited = self.config.clock.now().saturating_sub(start);
-            if self.config.background == Background::Manual {
+            if self.is_manual() {
                 if !self.step()? {
                     return Err(self.why_blocked());
                 }
@@ -52,25 +66,29 @@ impl Store {
 
     /// Whether a new write would have to wait.
     pub(crate) fn is_blocked(&self) -> bool {
-        let view = self.published.load();
-        let memtables_full = view.sealed.len() >= self.config.max_sealed
-            && view.active.table.bytes() >= self.config.memtable_bytes;
-        memtables_full || view.runs_max >= self.runs_limit()
+        self.pressure_in(&self.published.load()).pressure >= 1.0
     }
 
-    /// Runs in one slot at which writers wait for merges.
-    pub(crate) fn runs_limit(&self) -> usize {
-        2 * self.config.k_global + 4
+    pub(crate) fn is_manual(&self) -> bool {
+        self.config.background == Background::Manual
+    }
+
+    /// The active memtable may grow by an eighth for writes that only delete.
+    fn has_room_for_deletes(&self) -> bool {
+        let limit = self.config.memtable_bytes;
+        self.published.load().active.table.bytes() < limit + limit / 8
     }
 
     /// Fails when a write of `bytes` would eat into the space that flushes need.
     pub(crate) fn check_disk(&self, bytes: u64) -> Result<()> {
-        if !self.counters.disk_check_due(bytes, self.config.reserve_bytes()) {
+        let reserve = self.config.reserve_bytes();
+        if !self.counters.disk_check_due(bytes, reserve) {
             return Ok(());
         }
-        let free = self.fs.free_space(&self.paths.root)?;
-        let low = free.saturating_sub(bytes) < self.config.reserve_bytes();
+        let free = self.fs.free_space(&self.paths.root)?.saturating_sub(bytes);
+        let low = free < reserve;
         self.counters.disk_checked(low);
+        self.gauge.note_disk(free, reserve);
         if low { Err(Error::DiskFull { path: self.paths.root.clone() }) } else { Ok(()) }
     }
 }

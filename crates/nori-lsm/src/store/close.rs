@@ -60,6 +60,7 @@ impl Store {
             None => writer.wal.sync().map(|_| ()).map_err(Error::from),
         };
         let flushed = self.flush_last(writer);
+        self.save_learned();
         let cleaned = self.clean(writer).map(|_| ());
         let given_back = match writer.wal.poisoned() {
             Some(_) => Ok(()),

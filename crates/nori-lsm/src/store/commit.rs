@@ -76,7 +76,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
-        self.admit(true)?;
+        self.admit(&batch, true)?;
         if planted(Plant::BatchFramedPerKey) {
             let parts = batch.apart();
             return parts.into_iter().try_for_each(|part| self.commit(part, durability));
@@ -90,7 +90,7 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
-        self.admit(false)?;
+        self.admit(batch, false)?;
         self.commit(batch.clone(), self.config.durability)
     }
 
@@ -240,6 +240,7 @@ impl Store {
             bytes: sealed.table.bytes() as u64,
             entries: sealed.table.len() as u64,
         });
+        self.note_zone();
         self.signal.wake();
     }
 }

@@ -1,12 +1,47 @@
 //! The one way to change the version: derive an edit, make it durable, install what it makes.
+//!
+//! 1. Edits are made one after the other, each against the version that the one before it makes.
+//! 2. Those that arrive while another group is being logged wait for each other: one append, one
+//!    sync and one install serve them all. One that does not fit fails alone.
+//! 3. After the install, before the next group, the scheduler is told of the new version.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plant::{Plant, Point, meanwhile, planted};
+use crate::store::commit_queue::Request;
 use crate::store::state::{Store, Writer};
 use crate::super_version::SuperVersion;
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
 use nori_manifest::{Manifest, Version, VersionEdit};
+
+/// Groups of edits end at this many.
+pub(crate) const EDITS_PER_GROUP: usize = 32;
+
+type Make = Box<dyn FnOnce(&Store, &Version) -> Result<VersionEdit> + Send>;
+type Derive = Box<dyn Fn(&SuperVersion, Arc<Version>) -> SuperVersion + Send>;
+
+/// Somebody's edit on its way.
+pub(crate) struct Change {
+    make: Option<Make>,
+    derive: Derive,
+    outcome: Option<Result<()>>,
+}
+
+impl Request for Change {
+    fn weight(&self) -> usize {
+        1
+    }
+
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+}
+
+impl std::fmt::Debug for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Change").field("outcome", &self.outcome).finish_non_exhaustive()
+    }
+}
 
 impl Store {
     /// Writes a new manifest if the last append failed. Work that makes tables does it first: as
@@ -34,13 +69,13 @@ impl Store {
         self.next_file.fetch_max(above, Ordering::Relaxed);
     }
 
-    /// Makes an edit of the current version durable, then current.
+    /// Makes an edit of the newest version durable, then current.
     pub(crate) fn log_edit(
         &self,
         writer: &Writer,
-        edit: impl FnOnce(&Version) -> Result<VersionEdit>,
+        make: impl FnOnce(&Store, &Version) -> Result<VersionEdit> + Send + 'static,
     ) -> Result<()> {
-        self.log_edit_with(writer, |view| edit(&view.version), SuperVersion::with_version)
+        self.log_edit_with(writer, make, SuperVersion::with_version)
     }
 
     /// As [`Store::log_edit`]; `derive` makes the new super-version of the newest one, which may
@@ -48,21 +83,76 @@ impl Store {
     pub(crate) fn log_edit_with(
         &self,
         writer: &Writer,
-        edit: impl FnOnce(&SuperVersion) -> Result<VersionEdit>,
-        derive: impl Fn(&SuperVersion, Arc<Version>) -> SuperVersion,
+        make: impl FnOnce(&Store, &Version) -> Result<VersionEdit> + Send + 'static,
+        derive: impl Fn(&SuperVersion, Arc<Version>) -> SuperVersion + Send + 'static,
     ) -> Result<()> {
+        let (make, derive): (Make, Derive) = (Box::new(make), Box::new(derive));
+        let change = Change { make: Some(make), derive, outcome: None };
+        let done = self.edits.submit(change, |own, others| {
+            let group: Vec<&mut Change> = std::iter::once(own).chain(others).collect();
+            self.log_group(writer, group);
+        });
+        done.outcome.unwrap_or(Err(Error::Closed))
+    }
+
+    fn log_group(&self, writer: &Writer, mut group: Vec<&mut Change>) {
         let mut manifest = writer.manifest.lock();
         // The version cannot change while `manifest` is held.
         let view = self.pin();
-        let next_file = self.next_file.load(Ordering::Relaxed);
-        let edit = edit(&view)?.with_next_file(next_file);
-        let logged = manifest.log(&view.version, edit);
+        let edits = self.make_edits(&view, &mut group);
+        // Those that have an outcome now did not fit.
+        group.retain(|change| change.outcome.is_none());
+        if group.is_empty() {
+            return;
+        }
+        let logged = manifest.log_all(&view.version, edits);
         self.note_manifest(writer, &manifest);
-        let version = logged?;
-        meanwhile(Point::Logged);
-        let stale = planted(Plant::StaleInstall);
-        self.install(|old| derive(if stale { &view } else { old }, Arc::clone(&version)));
-        debug_assert_eq!(version.check(), Ok(()));
-        Ok(())
+        match logged {
+            Ok(version) => {
+                meanwhile(Point::Logged);
+                let stale = planted(Plant::StaleInstall);
+                self.install(|old| {
+                    let first = if stale { &view } else { old };
+                    let mut derived = (group[0].derive)(first, Arc::clone(&version));
+                    for change in &group[1..] {
+                        derived = (change.derive)(&derived, Arc::clone(&version));
+                    }
+                    derived
+                });
+                debug_assert_eq!(version.check(), Ok(()));
+                let backlog = self.brain.learn(&self.pin());
+                self.gauge.set_backlog(&self.config, backlog);
+                group.iter_mut().for_each(|change| change.outcome = Some(Ok(())));
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                group.iter_mut().for_each(|c| c.outcome = Some(Err(error.clone())));
+            }
+        }
+    }
+
+    /// The edits of a group, each made for the version that the one before it makes.
+    fn make_edits(&self, view: &SuperVersion, group: &mut [&mut Change]) -> Vec<VersionEdit> {
+        let next_file = self.next_file.load(Ordering::Relaxed);
+        let mut version = Arc::clone(&view.version);
+        let mut edits = Vec::new();
+        let alone = group.len() == 1;
+        for change in group {
+            let Some(make) = change.make.take() else { continue };
+            let made = make(self, &version).and_then(|edit| {
+                let edit = edit.with_next_file(next_file);
+                // What an edit alone makes, the manifest works out.
+                let next = if alone { None } else { Some(version.apply(&edit)?) };
+                Ok((edit, next))
+            });
+            match made {
+                Ok((edit, next)) => {
+                    edits.push(edit);
+                    version = next.map_or(version, Arc::new);
+                }
+                Err(e) => change.outcome = Some(Err(e)),
+            }
+        }
+        edits
     }
 }

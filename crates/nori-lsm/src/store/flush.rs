@@ -10,11 +10,16 @@ use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::Counters;
 use crate::plant::{Plant, Point, meanwhile, planted};
+use crate::store::booked::{Counted, InstalledFlush};
+use crate::store::jobs::Held;
 use crate::store::state::{Store, Writer};
 use crate::super_version::Mem;
 use nori_compaction::Output;
-use nori_env::sync::Arc;
+use nori_env::sync::{Arc, Mutex};
+use nori_manifest::Version;
 use nori_types::{FileNumber, SeqNo};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 impl Store {
     /// Flushes the oldest sealed memtable; false if there is none.
@@ -47,12 +52,15 @@ impl Store {
         let view = self.pin();
         let stripes = early.unwrap_or_else(|| self.stripes());
         let dropped = |key: &[u8]| view.version.catalog.dropped(key);
-        let output = self.with_destination(false, |to| {
-            nori_compaction::flush(&mut mem.table.iter(), stripes, dropped, to)
+        let mut entries = Counted::new(mem.table.iter(), &view.version);
+        let output = self.with_destination(false, self.config.table_bytes, |to| {
+            nori_compaction::flush(&mut entries, stripes, dropped, to)
         })?;
         meanwhile(Point::FlushWritten);
-        self.install_flush(writer, mem, &output)?;
-        self.note_flush(mem, &output, self.elapsed_us(start));
+        let parts = self.install_flush(writer, mem, &output)?;
+        let elapsed = self.config.clock.now().saturating_sub(start);
+        self.note_flush(mem, &output, elapsed);
+        self.book_flush(&parts, &entries.finish());
         // The flush is done. Segments that could not be retired are a matter of cleaning.
         if let failed @ Err(_) = self.retire_segments(writer) {
             self.health.note(Work::Cleaning, &failed, &self.events);
@@ -60,36 +68,82 @@ impl Store {
         Ok(())
     }
 
-    fn install_flush(&self, writer: &Writer, mem: &Arc<Mem>, output: &Output) -> Result<()> {
+    /// Installs a flush; returns what each slot got of it.
+    fn install_flush(
+        &self,
+        writer: &Writer,
+        mem: &Arc<Mem>,
+        output: &Output,
+    ) -> Result<InstalledFlush> {
+        let view = self.pin();
+        let at = view.sealed.iter().position(|m| Arc::ptr_eq(m, mem));
+        let next = match at {
+            Some(0) | None => &view.active,
+            Some(i) => &view.sealed[i - 1],
+        };
+        let floor = next.first_segment;
+        let held = self.hold_for_moves(&view.version, mem, output)?;
+        let free: BTreeSet<u64> = held.slots().collect();
+        let installed = Arc::new(Mutex::new(InstalledFlush::default()));
+        let (told, table, tables) =
+            (Arc::clone(&installed), Arc::clone(&mem.table), output.tables.clone());
+        // Opened before the manifest's lock is taken, for the bytes that each slot gets.
+        tables.iter().for_each(|meta| drop(self.tables.open(meta)));
+        let flushed = Arc::clone(mem);
         let result = self.log_edit_with(
             writer,
-            |view| {
-                let at = view.sealed.iter().position(|m| Arc::ptr_eq(m, mem));
-                let next = match at {
-                    Some(0) | None => &view.active,
-                    Some(i) => &view.sealed[i - 1],
-                };
-                let holds = |range: &nori_types::KeyRange| mem.table.has_key_in(range);
-                let (floor, last) = (next.first_segment, mem.table.last_seq());
+            move |store, version| {
+                let holds = |range: &nori_types::KeyRange| table.has_key_in(range);
+                let writer = store.writer()?;
                 let durable = writer.wal.durable();
                 if planted(Plant::SegmentsRetiredBeforeEdit) {
                     writer.wal.retire(floor)?;
                 }
-                Ok(view.version.edit_flush(&output.tables, &holds, floor, last, durable))
+                let last = table.last_seq();
+                let edit = version.edit_flush(&tables, &holds, floor, last, durable);
+                let edit = store.measured(version, edit)?;
+                *told.lock() = InstalledFlush::of(&edit);
+                Ok(version
+                    .with_moves(edit, store.level_of_one(), &|slot| free.contains(&slot.0))?)
             },
-            |old, version| old.flushed(mem, version),
+            move |old, version| old.flushed(&flushed, version),
         );
+        drop(held);
         if result.is_err() {
             // The failed edit may be on disk and name them: they go once the manifest is settled.
             self.abandon(output.tables.iter().map(|t| t.number));
         }
-        result
+        result?;
+        let installed = std::mem::take(&mut *installed.lock());
+        Ok(installed)
     }
 
-    fn note_flush(&self, mem: &Mem, output: &Output, elapsed_us: u64) {
+    /// Holds the slots in which the flush's tables fit behind an older run: there they join it by
+    /// the way, unless somebody works on the slot.
+    fn hold_for_moves(&self, version: &Version, mem: &Mem, output: &Output) -> Result<Held<'_>> {
+        let holds = |range: &nori_types::KeyRange| mem.table.has_key_in(range);
+        let (floor, last, durable) = (version.wal_floor, version.last_seq, version.durable);
+        let trial = version.edit_flush(&output.tables, &holds, floor, last, durable);
+        let trial = version.with_moves(trial, self.level_of_one(), &|_| true)?;
+        Ok(self.jobs.hold_free(trial.moved().map(|slot| slot.0)))
+    }
+
+    fn book_flush(&self, flush: &InstalledFlush, user_bytes: &[(u64, u64)]) {
+        let user: u64 = user_bytes.iter().map(|(_, bytes)| bytes).sum();
+        Counters::add(&self.counters.flushed_user_bytes, user);
+        let bytes: u64 = flush.parts.iter().map(|(_, bytes)| bytes).sum();
+        Counters::add(&self.counters.flush_bytes, bytes);
+        let now = self.config.clock.now();
+        let changes = self.brain.flushed(now, flush.flush_seq, &flush.parts, user_bytes);
+        self.tell_heat(changes);
+        self.gauge.set_backlog(&self.config, self.brain.backlog());
+        self.note_zone();
+    }
+
+    fn note_flush(&self, mem: &Mem, output: &Output, elapsed: Duration) {
         let bytes: u64 = output.tables.iter().map(|t| t.bytes).sum();
         Counters::add(&self.counters.flushes, 1);
-        Counters::add(&self.counters.flush_bytes, bytes);
+        self.gauge.note_flush(mem.table.bytes() as u64, elapsed);
         for table in &output.tables {
             let (table, bytes) = (table.number.0, table.bytes);
             self.events.emit(|| VizEvent::TableCreated { table, bytes });
@@ -98,7 +152,7 @@ impl Store {
             tables: output.tables.iter().map(|t| t.number.0).collect(),
             entries: mem.table.len() as u64,
             bytes_written: bytes,
-            elapsed_us,
+            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         });
     }
 

@@ -46,7 +46,10 @@ impl Store {
             false => writer.wal.sync()?,
         };
         let id = self.pin().version.catalog.next_id();
-        self.log_settled(writer, |version| Ok(version.edit_create_keyspace(name, seq, durable)?))?;
+        let new = name.to_string();
+        self.log_settled(writer, move |_, version| {
+            Ok(version.edit_create_keyspace(&new, seq, durable)?)
+        })?;
         self.publish(before, seq);
         let state = Arc::new(KeyspaceState::new(id, name, self.id));
         self.keyspaces.lock().insert(name.to_string(), Arc::clone(&state));
@@ -73,8 +76,9 @@ impl Store {
                 self.publish(before, seq);
             };
             let log = || {
-                self.log_settled(writer, |version| {
-                    Ok(version.edit_drop_keyspace(state.id(), seq, durable)?)
+                let id = state.id();
+                self.log_settled(writer, move |_, version| {
+                    Ok(version.edit_drop_keyspace(id, seq, durable)?)
                 })
             };
             let logged = if planted(Plant::DropLoggedFirst) {
@@ -135,17 +139,17 @@ impl Store {
     fn log_settled(
         &self,
         writer: &Writer,
-        edit: impl Fn(&Version) -> Result<VersionEdit>,
+        edit: impl Fn(&Store, &Version) -> Result<VersionEdit> + Clone + Send + 'static,
     ) -> Result<()> {
         if planted(Plant::CatalogErrorContinues) {
-            let done = self.log_edit(writer, &edit);
+            let done = self.log_edit(writer, edit);
             if done.is_err() {
                 // As if the number had not been taken.
                 self.assigned.store(self.visible.load().get(), Ordering::Relaxed);
             }
             return done;
         }
-        let done = self.log_edit(writer, &edit).or_else(|_| self.log_edit(writer, &edit));
+        let done = self.log_edit(writer, edit.clone()).or_else(|_| self.log_edit(writer, edit));
         if let Err(e) = &done {
             writer.wal.poison(&format!("a change of keyspaces could not be logged: {e}"));
         }
@@ -176,8 +180,12 @@ impl Store {
         let hi = stored.iter().max().map(|k| nori_types::successor(k));
         // Guards of a slot do not move under a job: hold the slots while they are cut.
         let _held = self.jobs.hold(self, &KeyRange { lo, hi })?;
-        self.log_edit(writer, |version| Ok(version.edit_split(&stored, true)?))?;
-        self.events.emit(|| VizEvent::SlotSplit { guards: stored.len() as u64 });
+        let cuts = stored.len() as u64;
+        let slot = self.pin().version.route(&stored[0]).1.id.0;
+        self.log_edit(writer, move |store, version| {
+            store.measured(version, version.edit_split(&stored, true)?)
+        })?;
+        self.events.emit(|| VizEvent::SlotSplit { slot, guards: cuts });
         Ok(())
     }
 }

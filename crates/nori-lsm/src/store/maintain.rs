@@ -7,6 +7,7 @@ use crate::health::Work;
 use crate::metrics::Counters;
 use crate::plant::{Plant, planted};
 use crate::store::state::{Store, Writer};
+use nori_scheduler::HeatChange;
 use nori_types::FileNumber;
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ impl Store {
 
     /// The first due step that is neither a flush nor a sync.
     pub(crate) fn work_step(&self) -> Result<bool> {
-        match self.purge_one().and_then(|purged| Ok(purged || self.merge_one()?)) {
+        self.tick();
+        match self.shape_step() {
             Ok(true) => Ok(true),
             Ok(false) => self.clean_step(),
             // A merge that keeps failing must not keep memory and files from being freed.
@@ -34,6 +36,33 @@ impl Store {
         }
     }
 
+    /// The first due step that changes the shape of slots or merges runs.
+    fn shape_step(&self) -> Result<bool> {
+        Ok(self.purge_one()? || self.shape_one()? || self.merge_one()?)
+    }
+
+    /// Lets heat cool, when it is time.
+    fn tick(&self) {
+        if let Some(changes) = self.brain.tick(self.config.clock.now()) {
+            self.tell_heat(changes);
+            self.note_zone();
+        }
+    }
+
+    /// Tells of slots that may keep more or fewer runs from now on.
+    pub(crate) fn tell_heat(&self, changes: Vec<HeatChange>) {
+        for change in changes {
+            self.events.emit(|| VizEvent::HeatChanged {
+                slot: change.slot,
+                heat: change.heat,
+                k_before: change.k_before as u64,
+                k_after: change.k_after as u64,
+                reads_per_s: change.reads_per_s,
+                writes_per_s: change.writes_per_s,
+            });
+        }
+    }
+
     /// Frees what was let go of, deletes files that nobody needs, prepares a segment.
     pub(crate) fn clean_step(&self) -> Result<bool> {
         let writer = self.writer()?;
@@ -41,6 +70,7 @@ impl Store {
         let lost = writer.manifest.lock().poisoned().is_some();
         let lost = lost || planted(Plant::DeletedUnsettled);
         let settled = if lost { Ok(()) } else { self.settle(writer) };
+        self.save_learned_now_and_then();
         let cleaned = settled.and_then(|()| self.clean(writer));
         // A store that is hardly written to needs no segment ahead.
         let soon = self.pin().active.table.bytes() >= self.config.memtable_bytes / 2;

@@ -11,22 +11,28 @@ use crate::config::{Background, Config};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::health::HealthBook;
+use crate::heat::Sampler;
 use crate::keyspace::KeyspaceState;
 use crate::metrics::{Counters, RecoveryReport};
 use crate::plant::{Plant, planted};
+use crate::store::brain::Brain;
 use crate::store::callers::Callers;
 use crate::store::commit_queue::CommitQueue;
-use crate::store::compact::Jobs;
+use crate::store::edits::EDITS_PER_GROUP;
+use crate::store::jobs::Jobs;
+use crate::store::learned;
+use crate::store::pressure::Gauge;
 use crate::store::recover::{Found, find, list};
 use crate::store::signal::Signal;
 use crate::store::state::{Handle, Paths, Store, Writer};
 use crate::store::threads;
-use crate::super_version::{Mem, SuperVersion};
+use crate::super_version::{Mem, Shared, SuperVersion};
 use nori_env::FileSystem;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::{Arc, Mutex};
 use nori_manifest::{Manifest, ManifestOptions, Published, Reaper, Snapshots, Version};
 use nori_memtable::Visible;
+use nori_scheduler::Scheduler;
 use nori_sstable::{BlockCache, TableCache};
 use nori_types::{FileName, FileNumber, SeqNo};
 use nori_wal::{Wal, WalOptions};
@@ -342,9 +348,16 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let reaper = Reaper::new();
     let next_file = version.next_file;
     let obsolete = version.obsolete().clone();
-    let view = reaper.defer(SuperVersion::new(active, sealed, version, &tables));
+    let shared = Shared { tables: Arc::clone(&tables), sampler: Sampler::new(config.seed) };
+    let view = SuperVersion::new(active, sealed, version, &Arc::new(shared));
+    let now = config.clock.now();
+    let brain = Brain::new(Scheduler::new(config.policy()), &view, now);
+    brain.remember_all(learned::load(&*fs, &paths));
+    let gauge = Gauge::default();
+    gauge.set_backlog(&config, brain.backlog());
+    let view = reaper.defer(view);
     Store {
-        synced_at: Mutex::new(config.clock.now()),
+        synced_at: Mutex::new(now),
         config,
         paths,
         fs,
@@ -362,6 +375,10 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         reaper,
         flushing: Mutex::new(()),
         jobs: Jobs::default(),
+        edits: CommitQueue::new(EDITS_PER_GROUP),
+        brain,
+        gauge,
+        learned_at: Mutex::new(now),
         signal: Signal::default(),
         closing: Signal::default(),
         callers: Callers::default(),

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::health::Health;
 use crate::keyspace::KeyspaceState;
+use crate::ledger::SlotLedger;
 use crate::metrics::{Metrics, PinInfo, PressureInfo, SlotInfo, VerifyReport};
 use crate::store::state::Store;
 use nori_manifest::{Slot, Version, keyspace_range, split_prefix};
@@ -18,12 +19,18 @@ impl Store {
         metrics.memtables_sealed = view.sealed.len() as u64;
         metrics.tables = view.version.tables().count() as u64;
         metrics.table_bytes = view.version.tables().map(|t| t.meta.bytes).sum();
-        let fragments = view.version.slots().flat_map(|s| s.runs.iter()).filter(|r| r.is_fragment);
+        let fragments =
+            view.version.slots().flat_map(|s| s.runs.iter()).filter(|r| r.is_fragment());
         let l0: BTreeSet<u64> =
             fragments.flat_map(|r| r.tables.iter().map(|t| t.file.number().0)).collect();
         metrics.l0_tables = l0.len() as u64;
         metrics.slots = view.version.slot_count() as u64;
         metrics.runs_max = view.runs_max as u64;
+        let reads = self.brain.total();
+        metrics.point_reads = reads.point_reads;
+        metrics.runs_probed = reads.runs_probed;
+        metrics.runs_visible = reads.runs_visible;
+        metrics.scans = reads.scans;
         metrics.cache_bytes = self.blocks.usage();
         metrics.cache_hits = self.blocks.hits();
         metrics.cache_misses = self.blocks.misses();
@@ -38,7 +45,22 @@ impl Store {
         let view = self.pin();
         let slots = view.version.slots();
         let wanted = slots.filter(|slot| keyspace.is_none_or(|k| slot_keyspace(slot) == k.id()));
-        wanted.map(|slot| describe(&view.version, slot)).collect()
+        let busy = self.jobs.busy().clone();
+        self.brain.looks(|books, scheduler| {
+            let infos = wanted.map(|slot| {
+                let id = slot.id.0;
+                let mut info = describe(&view.version, slot);
+                info.busy = busy.contains(&id);
+                (info.ledger, info.lifetime) = books(id);
+                if let Some(state) = scheduler.state(id) {
+                    (info.k, info.heat) = (state.k, state.heat);
+                    info.reads_per_s = state.reads_per_s;
+                    info.writes_per_s = state.writes_per_s;
+                }
+                info
+            });
+            infos.collect()
+        })
     }
 
     pub(crate) fn pins(&self) -> Vec<PinInfo> {
@@ -47,12 +69,7 @@ impl Store {
     }
 
     pub(crate) fn pressure(&self) -> PressureInfo {
-        let view = self.published.load();
-        let limit = self.config.max_sealed as f64 + 1.0;
-        let fill = view.active.table.bytes() as f64 / self.config.memtable_bytes as f64;
-        let memtables = (view.sealed.len() as f64 + fill.min(1.0)) / limit;
-        let runs = view.runs_max as f64 / self.runs_limit() as f64;
-        PressureInfo { pressure: memtables.max(runs), memtables, runs }
+        self.pressure_in(&self.published.load())
     }
 
     pub(crate) fn health_report(&self) -> Health {
@@ -92,6 +109,12 @@ fn slot_keyspace(slot: &Slot) -> u32 {
     split_prefix(&slot.range.lo).map_or(0, |(id, _)| id)
 }
 
+/// All bytes against those of the oldest run, which holds about what lives.
+fn space_amplification(slot: &Slot) -> f64 {
+    let oldest = slot.runs.first().map_or(0, |run| run.bytes);
+    if oldest == 0 { 0.0 } else { slot.bytes() as f64 / oldest as f64 }
+}
+
 fn describe(version: &Version, slot: &Slot) -> SlotInfo {
     let id = slot_keyspace(slot);
     let range = keyspace_range(id);
@@ -103,10 +126,18 @@ fn describe(version: &Version, slot: &Slot) -> SlotInfo {
         lo: user(&slot.range.lo),
         hi: hi.map(|hi| user(hi)),
         runs: slot.runs.len(),
-        fragments: slot.runs.iter().filter(|r| r.is_fragment).count(),
+        fragments: slot.runs.iter().filter(|r| r.is_fragment()).count(),
         tables: slot.tables().count(),
         bytes: slot.bytes(),
         entries: slot.runs.iter().map(|r| r.entries).sum(),
         tombstones: slot.runs.iter().map(|r| r.tombstones).sum(),
+        k: 0,
+        heat: 0.0,
+        reads_per_s: 0.0,
+        writes_per_s: 0.0,
+        space_amplification: space_amplification(slot),
+        busy: false,
+        ledger: SlotLedger::default(),
+        lifetime: SlotLedger::default(),
     }
 }

@@ -7,11 +7,14 @@ use crate::health::HealthBook;
 use crate::keyspace::KeyspaceState;
 use crate::metrics::{Counters, RecoveryReport};
 use crate::plant::{Plant, planted};
+use crate::store::brain::Brain;
 use crate::store::callers::Callers;
 use crate::store::commit::Commit;
 use crate::store::commit_queue::CommitQueue;
-use crate::store::compact::Jobs;
+use crate::store::edits::Change;
+use crate::store::jobs::Jobs;
 use crate::store::open::table_options;
+use crate::store::pressure::Gauge;
 use crate::store::signal::Signal;
 use crate::super_version::{Pinned, SuperVersion};
 use nori_compaction::Destination;
@@ -52,6 +55,10 @@ impl Paths {
         self.root.join(FileName::Lock.to_string())
     }
 
+    pub(crate) fn heat(&self) -> PathBuf {
+        self.root.join(FileName::Heat.to_string())
+    }
+
     pub(crate) fn current(&self) -> PathBuf {
         self.root.join(FileName::Current.to_string())
     }
@@ -87,6 +94,12 @@ pub(crate) struct Store {
     pub(crate) reaper: Reaper,
     pub(crate) flushing: Mutex<()>,
     pub(crate) jobs: Jobs,
+    /// Edits of the version on their way to the manifest.
+    pub(crate) edits: CommitQueue<Change>,
+    pub(crate) brain: Brain,
+    pub(crate) gauge: Gauge,
+    /// When what was learned was last written down.
+    pub(crate) learned_at: Mutex<Duration>,
     pub(crate) signal: Signal,
     /// Signalled once: when the store is being closed.
     pub(crate) closing: Signal,
@@ -129,24 +142,19 @@ impl Store {
         self.snapshots.stripes(|| if without_v { SeqNo::MAX } else { self.visible.load() })
     }
 
-    /// Runs a job that writes tables of this store; `cancellable` by closing the store.
+    /// Runs a job that writes tables of about `table_bytes`; `cancellable` by closing the store.
     pub(crate) fn with_destination<T>(
         &self,
         cancellable: bool,
+        table_bytes: u64,
         job: impl FnOnce(&Destination<'_>) -> nori_compaction::Result<T>,
     ) -> Result<T> {
         let numbers = || self.take_file_number();
         let table = table_options(&self.config);
-        let (dir, bytes) = (&self.paths.sst, self.config.table_bytes);
-        let mut to = Destination::new(&*self.fs, dir, &numbers, &table, bytes);
+        let dir = &self.paths.sst;
+        let mut to = Destination::new(&*self.fs, dir, &numbers, &table, table_bytes);
         to.cancelled = cancellable.then_some(&self.cancelled);
         job(&to).map_err(Error::from)
-    }
-
-    /// Microseconds since `start`, for events.
-    pub(crate) fn elapsed_us(&self, start: Duration) -> u64 {
-        let elapsed = self.config.clock.now().saturating_sub(start);
-        u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// The next file number; never given twice.

@@ -215,7 +215,7 @@ fn a_store_that_may_only_be_read_is_not_opened_for_writing() {
         path.to_string_lossy().rsplit('-').next().expect("a number").parse().expect("is");
     let mut bytes = disk.read_file(&path).expect("is there");
     let magic: [u8; 4] = bytes[..4].try_into().expect("four bytes");
-    let format = nori_wal::LogFormat { magic, version: 1, incompatible: 0, what: "manifest" };
+    let format = nori_wal::LogFormat { magic, version: 2, incompatible: 0, what: "manifest" };
     let mut header = nori_wal::LogHeader::decode(&bytes, &format, number, &path).expect("decodes");
     header.features.read_compatible |= 1 << 9;
     let encoded = header.encode(&format);

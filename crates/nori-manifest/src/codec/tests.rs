@@ -31,7 +31,7 @@ fn meta(number: u64) -> TableMeta {
 fn run() -> NewRun {
     let range = KeyRange::new(&b"a"[..], Some(Bytes::from_static(b"b")));
     let refs = vec![NewRef { number: FileNumber(250), range, bytes: 251 }];
-    NewRun { refs, flush_seq: 3, is_fragment: true }
+    NewRun { refs, flush_seq: 3, level: 0 }
 }
 
 fn samples() -> Vec<Record> {
@@ -55,7 +55,7 @@ fn samples() -> Vec<Record> {
             },
             SlotChange::Keep { slot },
             SlotChange::Merge { left: slot, right: SlotId(1) },
-            SlotChange::Move { slot, from: 300, to: 2 },
+            SlotChange::Move { slot, from: 300, to: 2, level: 3 },
         ],
         keyspaces: vec![keyspace.clone()],
         sizes: [((5, key.clone()), 6)].into(),

@@ -188,7 +188,7 @@ pub(super) struct Ref<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Run<'a> {
     flush_seq: u64,
-    is_fragment: bool,
+    level: u8,
     #[serde(borrow)]
     refs: List<Ref<'a>>,
 }
@@ -202,7 +202,7 @@ impl Run<'_> {
             hi: r.range.hi.as_deref().unwrap_or_default(),
             bytes: r.bytes,
         });
-        Run { flush_seq: run.flush_seq, is_fragment: run.is_fragment, refs }
+        Run { flush_seq: run.flush_seq, level: run.level, refs }
     }
 
     fn read(self) -> Read<NewRun> {
@@ -211,7 +211,7 @@ impl Run<'_> {
             let range = KeyRange { lo: Bytes::copy_from_slice(r.lo), hi };
             Ok(NewRef { number: FileNumber(r.number), range, bytes: r.bytes })
         });
-        Ok(NewRun { refs: refs?, flush_seq: self.flush_seq, is_fragment: self.is_fragment })
+        Ok(NewRun { refs: refs?, flush_seq: self.flush_seq, level: self.level })
     }
 }
 

@@ -41,7 +41,7 @@ impl Version {
         }
         let changes = added.into_iter().map(|(slot, refs)| SlotChange::Add {
             slot,
-            run: NewRun { refs, flush_seq, is_fragment: true },
+            run: NewRun { refs, flush_seq, level: 0 },
         });
         VersionEdit {
             tables: tables.to_vec(),
@@ -54,8 +54,8 @@ impl Version {
         }
     }
 
-    /// A finished merge: the outputs, sorted and disjoint, become one run in the place of exactly
-    /// the runs that were pinned; without outputs there is none. `guards` inside the slot cut it
+    /// A finished merge: the outputs, sorted and disjoint, become one run of this level in the place
+    /// of exactly the runs that were pinned; without outputs there is none. `guards` inside the slot cut it
     /// in the same step; its first part keeps the slot's name.
     ///
     /// # Errors
@@ -67,12 +67,16 @@ impl Version {
         pinned: &[Arc<Run>],
         outputs: &[TableMeta],
         guards: &[Bytes],
+        level: u8,
     ) -> Result<VersionEdit> {
+        if level == 0 {
+            return Error::misfit("a merge does not make a fragment");
+        }
         let slot = self.named(slot)?;
         let first = find_pinned(slot, pinned)?;
         let refs = output_refs(slot, outputs)?;
         let flush_seq = pinned.iter().map(|run| run.flush_seq).max().unwrap_or(0);
-        let run = (!refs.is_empty()).then_some(NewRun { refs, flush_seq, is_fragment: false });
+        let run = (!refs.is_empty()).then_some(NewRun { refs, flush_seq, level });
         let removed = pinned.iter().map(|run| numbers(run)).collect();
         let mut changes = vec![SlotChange::Replace { slot: slot.id, first, removed, run }];
         changes.extend(self.split_change(slot, guards, false)?);

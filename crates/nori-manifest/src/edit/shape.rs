@@ -5,9 +5,11 @@
 
 use super::{SlotChange, VersionEdit};
 use crate::catalog::{keyspace_range, split_prefix};
+use crate::run::{Run, TableRef};
 use crate::slot::NewGuard;
 use crate::{Error, Result, Slot, SlotId, Version};
 use bytes::Bytes;
+use nori_env::sync::Arc;
 use nori_types::SeqNo;
 
 impl Version {
@@ -60,15 +62,73 @@ impl Version {
     }
 
     /// A trivial move: run `from` (0 is the oldest) joins the older run `to`, which it does not
-    /// overlap, nor any run between. With `to == from`: a fragment becomes an ordinary run.
+    /// overlap, nor any run between, and takes its level. With `to == from` the run stays where it
+    /// is and gets this level.
     ///
     /// # Errors
     /// [`Error::Misfit`] if there are no such runs or keys overlap.
-    pub fn edit_move_run(&self, slot: SlotId, from: usize, to: usize) -> Result<VersionEdit> {
+    pub fn edit_move_run(
+        &self,
+        slot: SlotId,
+        from: usize,
+        to: usize,
+        level: u8,
+    ) -> Result<VersionEdit> {
         let slot = self.named(slot)?;
-        check_move(slot, from, to)?;
-        let changes = vec![SlotChange::Move { slot: slot.id, from, to }];
+        check_move(slot, from, to, level)?;
+        let changes = vec![SlotChange::Move { slot: slot.id, from, to, level }];
         Ok(VersionEdit { changes, ..VersionEdit::default() })
+    }
+
+    /// A flush's edit with its fragments put where they belong without being rewritten, in the
+    /// slots where that may be done: a fragment that overlaps neither run i nor any newer one joins
+    /// run i, the oldest such; in an empty slot it becomes a run of this level.
+    ///
+    /// # Errors
+    /// As [`Version::apply`].
+    pub fn with_moves(
+        &self,
+        mut edit: VersionEdit,
+        level: u8,
+        may_move: &dyn Fn(SlotId) -> bool,
+    ) -> Result<VersionEdit> {
+        let after = self.apply(&edit)?;
+        let added = edit.changes.iter().filter_map(|change| match change {
+            SlotChange::Add { slot, .. } => Some(*slot).filter(|slot| may_move(*slot)),
+            _ => None,
+        });
+        let added: Vec<SlotId> = added.collect();
+        for id in added {
+            // Slots come in order, but a flush touches few of many.
+            let Some((_, slot)) = after.slot_by_id(id) else { continue };
+            edit.changes.extend(moves(slot, level));
+        }
+        Ok(edit)
+    }
+
+    /// The trivial moves that a slot allows now, oldest fragment first up to the first that
+    /// overlaps, as one edit; none if there is none. Nobody may be merging the slot.
+    pub fn trivial_moves(&self, slot: SlotId, level: u8) -> Option<VersionEdit> {
+        let (_, slot) = self.slot_by_id(slot)?;
+        let changes = moves(slot, level);
+        (!changes.is_empty()).then(|| VersionEdit { changes, ..VersionEdit::default() })
+    }
+
+    /// A guard that halves a slot without cutting a table of its largest run; none if no border
+    /// leaves at least a quarter of that run on either side.
+    pub fn median_border(&self, slot: SlotId) -> Option<Bytes> {
+        let (_, slot) = self.slot_by_id(slot)?;
+        let largest = slot.runs.iter().max_by_key(|run| run.bytes)?;
+        let mut before = 0u64;
+        let borders = largest.tables.windows(2).map(|pair| {
+            before = before.saturating_add(pair[0].bytes);
+            (before.abs_diff(largest.bytes / 2), before, &pair[1].range.lo)
+        });
+        let (_, before, guard) = borders.min_by_key(|border| border.0)?;
+        let quarter = largest.bytes / 4;
+        let fair = before >= quarter && largest.bytes.saturating_sub(before) >= quarter;
+        let inside = slot.range.lo < *guard && slot.range.is_below_end(guard);
+        (fair && inside).then(|| guard.clone())
     }
 
     /// When the keyspace of a slot was dropped.
@@ -118,8 +178,36 @@ impl Version {
     }
 }
 
+/// Where a slot's fragments go without being rewritten, oldest first, up to the first that has to
+/// stay.
+fn moves(slot: &Slot, level: u8) -> Vec<SlotChange> {
+    let mut moves = Vec::new();
+    let mut runs = slot.runs.clone();
+    while let Some(from) = runs.iter().position(|run| run.is_fragment()) {
+        let fragment = Arc::clone(&runs[from]);
+        // Older runs that it reaches across, from the newest on.
+        let free = runs[..from].iter().rev().take_while(|run| !run.overlaps(&fragment)).count();
+        let to = from - free;
+        if to == from && from > 0 {
+            break;
+        }
+        moves.push(SlotChange::Move { slot: slot.id, from, to, level });
+        let moved = runs.remove(from);
+        if to == from {
+            runs.insert(to, Arc::new(Run { level, ..(*moved).clone() }));
+        } else {
+            let tables = runs[to].tables.iter().chain(&moved.tables).cloned();
+            let mut tables: Vec<TableRef> = tables.collect();
+            tables.sort_by(|a, b| a.range.lo.cmp(&b.range.lo));
+            let flush_seq = runs[to].flush_seq.max(moved.flush_seq);
+            runs[to] = Arc::new(Run::new(tables, flush_seq, runs[to].level));
+        }
+    }
+    moves
+}
+
 /// Whether run `from` may join run `to`.
-pub(crate) fn check_move(slot: &Slot, from: usize, to: usize) -> Result<()> {
+pub(crate) fn check_move(slot: &Slot, from: usize, to: usize, level: u8) -> Result<()> {
     let (Some(run), Some(_)) = (slot.runs.get(from), slot.runs.get(to)) else {
         return Error::misfit(format!("slot {} has no runs {from} and {to}", slot.id));
     };
@@ -132,11 +220,11 @@ pub(crate) fn check_move(slot: &Slot, from: usize, to: usize) -> Result<()> {
     }
     // Fragments stay in the order of their flushes.
     let passed = if to == from { slot.runs.get(..from) } else { crossed.get(1..) };
-    if passed.unwrap_or_default().iter().any(|older| older.is_fragment) {
+    if passed.unwrap_or_default().iter().any(|older| older.is_fragment()) {
         return Error::misfit(format!("slot {}: an older fragment must move first", slot.id));
     }
-    if to == from && !run.is_fragment {
-        return Error::misfit(format!("slot {}: run {from} is no fragment", slot.id));
+    if to == from && (level == 0 || level == run.level) {
+        return Error::misfit(format!("slot {}: run {from} is at its level already", slot.id));
     }
     Ok(())
 }

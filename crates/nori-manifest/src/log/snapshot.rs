@@ -60,8 +60,8 @@ fn slot_record(slot: &Slot) -> SlotRecord {
             range: t.range.clone(),
             bytes: t.bytes,
         });
-        let (flush_seq, is_fragment) = (run.flush_seq, run.is_fragment);
-        NewRun { refs: refs.collect(), flush_seq, is_fragment }
+        let (flush_seq, level) = (run.flush_seq, run.level);
+        NewRun { refs: refs.collect(), flush_seq, level }
     });
     let (id, lo, kept) = (slot.id, slot.range.lo.clone(), slot.kept);
     SlotRecord { id, lo, kept, runs: runs.collect() }
@@ -137,5 +137,5 @@ fn read_run(run: NewRun, files: &BTreeMap<FileNumber, Arc<TableFile>>) -> Result
         Ok(TableRef { file: Arc::clone(file), range: r.range, bytes: r.bytes })
     });
     let refs = refs.collect::<Result<Vec<_>, String>>()?;
-    Ok(Arc::new(Run::new(refs, run.flush_seq, run.is_fragment)))
+    Ok(Arc::new(Run::new(refs, run.flush_seq, run.level)))
 }

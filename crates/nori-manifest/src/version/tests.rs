@@ -76,7 +76,7 @@ fn clips_never_widen() {
     assert_eq!(shape(&v), ["a..m:50", "m..z\\x00:50", ""]);
     let (left, right) = (v.slot(0).unwrap().id, v.slot(1).unwrap().id);
     let pinned = v.slot(0).unwrap().runs.clone();
-    let v = next(&v, v.edit_replace(left, &pinned, &[meta(2, "a", "c")], &[]).unwrap());
+    let v = next(&v, v.edit_replace(left, &pinned, &[meta(2, "a", "c")], &[], 1).unwrap());
     let v = next(&v, v.edit_merge_slots(left, right).unwrap());
     // Two references stay two; what the merge of the left half dropped stays hidden.
     assert_eq!(shape(&v), ["a..c\\x00:100+m..z\\x00:50", ""]);
@@ -90,14 +90,14 @@ fn a_merge_replaces_what_it_pinned_and_nothing_else() {
     let pinned = v.slot(0).unwrap().runs.clone();
     let busy = flush(&v, &[meta(3, "c", "d")]);
     let edit =
-        busy.edit_replace(slot, &pinned, &[meta(4, "a", "k"), meta(5, "l", "z")], &[key("l")]);
+        busy.edit_replace(slot, &pinned, &[meta(4, "a", "k"), meta(5, "l", "z")], &[key("l")], 1);
     let edit = edit.unwrap();
     let done = next(&busy, edit.clone());
     assert_eq!(shape(&done), ["a..k\\x00:100 c..d\\x00:100", "l..z\\x00:100", ""]);
     assert_eq!(done.slot(0).unwrap().id, slot, "the first part keeps the name");
     // The same edit again: the pinned runs are gone.
     assert!(matches!(done.apply(&edit), Err(Error::Misfit(_))));
-    let again = done.edit_replace(slot, &pinned, &[], &[]);
+    let again = done.edit_replace(slot, &pinned, &[], &[], 1);
     assert!(matches!(again, Err(Error::Misfit(_))));
 }
 
@@ -106,7 +106,7 @@ fn a_file_is_obsolete_once_the_last_version_lets_go() {
     let v1 = split(&flush(&Version::new(), &[meta(1, "a", "z")]), &["m"]);
     let compacted = |v: &Version, index: usize, outputs: &[TableMeta]| {
         let slot = v.slot(index).unwrap();
-        next(v, v.edit_replace(slot.id, &slot.runs.clone(), outputs, &[]).unwrap())
+        next(v, v.edit_replace(slot.id, &slot.runs.clone(), outputs, &[], 1).unwrap())
     };
     let v2 = compacted(&v1, 0, &[meta(2, "a", "b")]);
     let v3 = compacted(&v2, 1, &[]);
@@ -176,15 +176,15 @@ fn trivial_moves_never_pass_a_run_they_overlap() {
     let v = flush(&Version::new(), &[meta(1, "a", "f")]);
     let v = flush(&flush(&v, &[meta(2, "e", "k")]), &[meta(3, "m", "p")]);
     let id = v.slot(0).unwrap().id;
-    assert!(v.edit_move_run(id, 1, 0).is_err(), "they overlap");
-    assert!(v.edit_move_run(id, 0, 1).is_err() && v.edit_move_run(id, 9, 0).is_err());
-    assert!(v.edit_move_run(id, 2, 2).is_err(), "an older fragment must go first");
-    let v = next(&v, v.edit_move_run(id, 0, 0).unwrap());
-    assert_eq!(v.slot(0).unwrap().runs.iter().filter(|r| r.is_fragment).count(), 2);
-    assert!(v.edit_move_run(id, 0, 0).is_err(), "it is no fragment any more");
-    assert!(v.edit_move_run(id, 2, 0).is_err(), "fragments stay in order");
-    let v = next(&v, v.edit_move_run(id, 1, 1).unwrap());
-    let v = next(&v, v.edit_move_run(id, 2, 0).unwrap());
+    assert!(v.edit_move_run(id, 1, 0, 1).is_err(), "they overlap");
+    assert!(v.edit_move_run(id, 0, 1, 1).is_err() && v.edit_move_run(id, 9, 0, 1).is_err());
+    assert!(v.edit_move_run(id, 2, 2, 1).is_err(), "an older fragment must go first");
+    let v = next(&v, v.edit_move_run(id, 0, 0, 1).unwrap());
+    assert_eq!(v.slot(0).unwrap().runs.iter().filter(|r| r.is_fragment()).count(), 2);
+    assert!(v.edit_move_run(id, 0, 0, 1).is_err(), "it is no fragment any more");
+    assert!(v.edit_move_run(id, 2, 0, 1).is_err(), "fragments stay in order");
+    let v = next(&v, v.edit_move_run(id, 1, 1, 1).unwrap());
+    let v = next(&v, v.edit_move_run(id, 2, 0, 1).unwrap());
     assert_eq!(shape(&v), ["a..f\\x00:100+m..p\\x00:100 e..k\\x00:100", ""]);
 }
 

@@ -17,7 +17,7 @@ impl World {
         }
         let from = r.index(slot.runs.len());
         let to = r.index(from + 1);
-        let edit = version.edit_move_run(slot.id, from, to);
+        let edit = version.edit_move_run(slot.id, from, to, 1);
         match edit {
             Ok(edit) => self.install(edit)?,
             Err(_) if self.broken(Plant::MovePastOverlap) && to < from => {

@@ -257,7 +257,7 @@ impl World {
 
     fn job_install(&mut self, job: Job) -> Acted {
         let version = &self.current.version;
-        let edit = version.edit_replace(job.slot, &job.pinned, &job.outputs, &job.guards);
+        let edit = version.edit_replace(job.slot, &job.pinned, &job.outputs, &job.guards, 1);
         self.install(edit.map_err(|e| e.to_string())?)?;
         if self.broken(Plant::NewRunBelowOlder) && job.first > 0 && !job.outputs.is_empty() {
             let (index, _) = self.current.version.slot_by_id(job.slot).unwrap();

@@ -45,6 +45,7 @@ enum Change<'a> {
         slot: u64,
         from: u64,
         to: u64,
+        level: u8,
     },
 }
 
@@ -64,8 +65,8 @@ impl Change<'_> {
             },
             SlotChange::Keep { slot } => Change::Keep { slot: slot.0 },
             SlotChange::Merge { left, right } => Change::Merge { left: left.0, right: right.0 },
-            SlotChange::Move { slot, from, to } => {
-                Change::Move { slot: slot.0, from: *from as u64, to: *to as u64 }
+            SlotChange::Move { slot, from, to, level } => {
+                Change::Move { slot: slot.0, from: *from as u64, to: *to as u64, level: *level }
             }
         }
     }
@@ -90,8 +91,9 @@ impl Change<'_> {
             Change::Merge { left, right } => {
                 SlotChange::Merge { left: SlotId(left), right: SlotId(right) }
             }
-            Change::Move { slot, from, to } => {
-                SlotChange::Move { slot: SlotId(slot), from: index(from)?, to: index(to)? }
+            Change::Move { slot, from, to, level } => {
+                let (slot, from, to) = (SlotId(slot), index(from)?, index(to)?);
+                SlotChange::Move { slot, from, to, level }
             }
         })
     }
