@@ -171,7 +171,7 @@ fn dump(version: &Version) -> String {
     for slot in version.slots() {
         let _ = writeln!(out, "slot {} {:?} {}", slot.id, slot.range, slot.kept);
         for run in &slot.runs {
-            let _ = writeln!(out, "  run {} {}", run.flush_seq, run.is_fragment());
+            let _ = writeln!(out, "  run {} {}", run.flush_seq, run.level);
             for table in &run.tables {
                 let _ = writeln!(out, "    {:?} {:?}", table.file.meta, table.range);
             }

@@ -98,8 +98,8 @@ impl Draft<'_> {
     }
 
     fn add(&mut self, id: SlotId, run: &NewRun) -> Result<()> {
-        if self.edit.flush != Some(run.flush_seq) {
-            return Error::misfit(format!("slot {id}: a run of another flush"));
+        if self.edit.flush != Some(run.flush_seq) || run.level != 0 {
+            return Error::misfit(format!("slot {id}: a run of another flush, or of a merge"));
         }
         let (index, slot) = self.slot(id)?;
         if slot.range.hi.is_none() {
@@ -194,16 +194,7 @@ impl Draft<'_> {
     fn move_run(&mut self, id: SlotId, from: usize, to: usize, level: u8) -> Result<()> {
         let (index, slot) = self.slot(id)?;
         check_move(&slot, from, to, level)?;
-        let mut runs = slot.runs.clone();
-        let moved = runs.remove(from);
-        let target = if to == from { None } else { Some(runs.remove(to)) };
-        let mut tables = moved.tables.clone();
-        tables.extend(target.iter().flat_map(|run: &Arc<Run>| run.tables.iter().cloned()));
-        tables.sort_by(|a, b| a.range.lo.cmp(&b.range.lo));
-        let level = target.as_ref().map_or(level, |run| run.level);
-        let flush_seq = target.map_or(0, |run| run.flush_seq).max(moved.flush_seq);
-        runs.insert(to, Arc::new(Run::new(tables, flush_seq, level)));
-        self.version.set_slot(index, Slot { runs, ..(*slot).clone() });
+        self.version.set_slot(index, slot.with_move(from, to, level));
         Ok(())
     }
 }

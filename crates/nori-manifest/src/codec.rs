@@ -3,7 +3,8 @@
 //! 1. Decoding never panics and allocates no more than the bytes present stand for: lists grow
 //!    element by element, and byte strings are borrowed before they are copied.
 //! 2. A record is consumed to its last byte, or it is damaged.
-//! 3. A kind or level that this build does not know is from the future, never skipped.
+//! 3. A kind or level that this build does not know is never skipped; if higher, it is from the
+//!    future.
 
 mod wire;
 
@@ -99,6 +100,10 @@ pub(crate) fn decode(payload: &[u8], place: Place<'_>) -> Result<Record> {
     };
     if *level > RECORD_LEVEL {
         return Err(place.too_new("manifest record level", *level, RECORD_LEVEL));
+    }
+    if *level < RECORD_LEVEL {
+        let found = format!("level {level}, of a nori before 0.1.0");
+        return Err(place.corrupt("record level 2", found));
     }
     let record = match *kind {
         KIND_EDIT => wire::decode::<wire::Edit<'_>>(body).and_then(wire::Edit::read),

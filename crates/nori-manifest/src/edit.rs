@@ -8,10 +8,11 @@
 //! positions change together or not at all.
 
 mod flush;
+mod moves;
 mod shape;
 
 pub(crate) use flush::numbers;
-pub(crate) use shape::check_move;
+pub(crate) use moves::check_move;
 
 use crate::catalog::Keyspace;
 use crate::slot::{NewGuard, Sizes};
@@ -50,7 +51,7 @@ pub(crate) enum SlotChange {
     Keep { slot: SlotId },
     /// Two neighbours become one.
     Merge { left: SlotId, right: SlotId },
-    /// Run `from` joins the older run `to`, whose level stays; `to == from`: it only gets a level.
+    /// Run `from` joins the older run `to`, which has this level; `to == from`: it only gets it.
     Move { slot: SlotId, from: usize, to: usize, level: u8 },
 }
 

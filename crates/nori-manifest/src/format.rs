@@ -10,7 +10,7 @@
 //!             (each record's header and payload have salted checksums over lengths and bytes)
 //!
 //! payload     0  kind   1
-//!             1  level  1   the lowest format level that a reader of this record must know
+//!             1  level  1   of the format: a reader that does not know it must not read on
 //!             2  body       bincode, standard configuration; all of it is consumed
 //!
 //! kind        1  edit         a change: tables, slot changes, keyspaces, positions
@@ -20,8 +20,14 @@
 //!             5  end          closes the snapshot: floor, last sequence, durable, next numbers,
 //!                             and how many records, keyspaces, tables and slots there were
 //!
+//! run         in edits and slots: the sequence of its newest flush, one byte for its level
+//!             (0: a fragment of a flush), its references
+//!
 //! file        snapshot records, one end, edits
 //! ```
+//!
+//! Version 2 of the file and level 2 of the records: a run has a level where it had a flag.
+//! What a build before them wrote is refused, since that flag reads as a level.
 //!
 //! A record's promise, in the framing's header, is the end of the manifest bytes that were synced
 //! when it was written. So everything before the last edit is promised by it or by an earlier
@@ -45,8 +51,8 @@ pub(crate) const CURRENT_FORMAT: u64 = 1;
 /// CURRENT is read only up to here; a longer one is damaged.
 pub(crate) const CURRENT_BYTES_MAX: u64 = 512;
 
-/// The highest record level that this build knows.
-pub(crate) const RECORD_LEVEL: u8 = 1;
+/// The record level that this build writes, and the only one it reads.
+pub(crate) const RECORD_LEVEL: u8 = 2;
 
 pub(crate) const KIND_EDIT: u8 = 1;
 pub(crate) const KIND_KEYSPACES: u8 = 2;

@@ -64,8 +64,8 @@ pub struct Run {
     pub tables: Vec<TableRef>,
     /// The flush sequence of the newest flush in the run.
     pub flush_seq: u64,
-    /// 0: what a flush left here and nobody has touched, a *fragment* ("L0"). Above: the level
-    /// that the merge or the move which made the run gave it; what levels mean is the policy's.
+    /// 0: a fragment, which is what a flush left here and no merge has touched ("L0"). Else the
+    /// level that its merge was given; the crate gives it no further meaning.
     pub level: u8,
     /// About how many bytes lie in the clips.
     pub bytes: u64,
@@ -100,7 +100,7 @@ impl Run {
         Run { tables, flush_seq, level, bytes, entries, tombstones, seq_max }
     }
 
-    /// Whether the run is what a flush left here.
+    /// Whether the run is what a flush left here: level 0.
     pub fn is_fragment(&self) -> bool {
         self.level == 0
     }

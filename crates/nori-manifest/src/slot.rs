@@ -91,6 +91,20 @@ impl Slot {
         let range = KeyRange { lo: self.range.lo.clone(), hi: right.range.hi.clone() };
         Slot { id: self.id, range, runs: runs.collect(), kept: self.kept }
     }
+
+    /// The slot with run `from` joined to the older run `to`, or only of another level where it
+    /// is. Both exist, and the move was checked.
+    pub(crate) fn with_move(&self, from: usize, to: usize, level: u8) -> Slot {
+        let mut runs = self.runs.clone();
+        let moved = runs.remove(from);
+        let target = (to < from).then(|| runs.remove(to));
+        let joined = target.as_deref().into_iter().chain([&*moved]);
+        let mut tables: Vec<TableRef> = joined.flat_map(|run| run.tables.iter().cloned()).collect();
+        tables.sort_by(|a, b| a.range.lo.cmp(&b.range.lo));
+        let flush_seq = target.map_or(0, |run| run.flush_seq).max(moved.flush_seq);
+        runs.insert(to, Arc::new(Run::new(tables, flush_seq, level)));
+        Slot { runs, ..self.clone() }
+    }
 }
 
 /// The part of a run inside `range`; shared where that is all of it.
@@ -120,12 +134,12 @@ fn narrow(
     (!tables.is_empty()).then(|| Arc::new(Run::new(tables, run.flush_seq, run.level)))
 }
 
-/// Two runs side by side as one.
+/// Two runs side by side as one: a fragment if one of them is, else of the deeper level. Where
+/// levels deepen with age on both sides, they do so in the merged slot.
 fn concat(left: &Run, right: &Run) -> Run {
     let tables = left.tables.iter().chain(&right.tables).cloned().collect();
-    // A fragment on either side keeps its flush from being forgotten.
-    let either = left.is_fragment() || right.is_fragment();
-    let level = if either { 0 } else { left.level.max(right.level) };
+    let any_fragment = left.is_fragment() || right.is_fragment();
+    let level = if any_fragment { 0 } else { left.level.max(right.level) };
     let flush_seq = left.flush_seq.max(right.flush_seq);
     Run::new(tables, flush_seq, level)
 }

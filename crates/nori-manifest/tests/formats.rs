@@ -39,10 +39,10 @@ fn store(fs: &MemFs) -> (Manifest, Vec<Arc<Version>>) {
     log(&|v| {
         let slot = v.slot(0).unwrap();
         let outputs = [meta(51, "\0apple", "\0cherry"), meta(52, "\0date", "\0e")];
-        let edit = v.edit_replace(slot.id, &slot.runs, &outputs, &[Bytes::from("\0d")], 1).unwrap();
+        let edit = v.edit_replace(slot.id, &slot.runs, &outputs, &[Bytes::from("\0d")], 3).unwrap();
         v.measured(edit, &|number, _| Some(number.0 * 10)).unwrap().with_next_file(60)
     });
-    log(&|v| v.edit_move_run(v.slot(2).unwrap().id, 0, 0, 1).unwrap());
+    log(&|v| v.edit_move_run(v.slot(2).unwrap().id, 0, 0, 5).unwrap());
     log(&|v| v.edit_merge_slots(v.slot(0).unwrap().id, v.slot(1).unwrap().id).unwrap());
     log(&|v| v.edit_drop_keyspace(1, SeqNo::new(70), Position::new(9, 1000)).unwrap());
     log(&|v| v.edit_purge_slot(v.slot(4).unwrap().id, SeqNo::new(70)).unwrap());

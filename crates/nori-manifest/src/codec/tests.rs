@@ -31,7 +31,7 @@ fn meta(number: u64) -> TableMeta {
 fn run() -> NewRun {
     let range = KeyRange::new(&b"a"[..], Some(Bytes::from_static(b"b")));
     let refs = vec![NewRef { number: FileNumber(250), range, bytes: 251 }];
-    NewRun { refs, flush_seq: 3, level: 0 }
+    NewRun { refs, flush_seq: 3, level: 200 }
 }
 
 fn samples() -> Vec<Record> {
@@ -55,7 +55,7 @@ fn samples() -> Vec<Record> {
             },
             SlotChange::Keep { slot },
             SlotChange::Merge { left: slot, right: SlotId(1) },
-            SlotChange::Move { slot, from: 300, to: 2, level: 3 },
+            SlotChange::Move { slot, from: 300, to: 2, level: 7 },
         ],
         keyspaces: vec![keyspace.clone()],
         sizes: [((5, key.clone()), 6)].into(),
@@ -107,6 +107,9 @@ fn the_future_is_not_guessed_at() {
     assert!(matches!(with(0, KIND_END + 1), Err(Error::FormatTooNew(_))));
     assert!(matches!(with(1, RECORD_LEVEL + 1), Err(Error::FormatTooNew(_))));
     assert!(matches!(with(0, 0), Err(Error::Corruption(_))));
+    // A level that nobody reads any more is refused as well.
+    let Err(Error::Corruption(old)) = with(1, RECORD_LEVEL - 1) else { panic!("it was read") };
+    assert!(old.to_string().contains("before 0.1.0"), "{old}");
 }
 
 #[test]

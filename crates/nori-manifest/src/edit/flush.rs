@@ -54,12 +54,13 @@ impl Version {
         }
     }
 
-    /// A finished merge: the outputs, sorted and disjoint, become one run of this level in the place
-    /// of exactly the runs that were pinned; without outputs there is none. `guards` inside the slot cut it
-    /// in the same step; its first part keeps the slot's name.
+    /// A finished merge: the outputs, sorted and disjoint, become one run in the place of exactly
+    /// the runs that were pinned; without outputs there is none. `guards` inside the slot cut it
+    /// in the same step; its first part keeps the slot's name. The new run is of `level`, which
+    /// is 1 where levels mean nothing.
     ///
     /// # Errors
-    /// [`Error::Misfit`] if the slot or a pinned run is gone, if the pinned runs are not
+    /// [`Error::Misfit`] if the level is 0, a fragment's, if the slot or a pinned run is gone, if the pinned runs are not
     /// neighbours, or if an output or a guard lies outside the slot.
     pub fn edit_replace(
         &self,
@@ -69,10 +70,10 @@ impl Version {
         guards: &[Bytes],
         level: u8,
     ) -> Result<VersionEdit> {
-        if level == 0 {
-            return Error::misfit("a merge does not make a fragment");
-        }
         let slot = self.named(slot)?;
+        if level == 0 {
+            return Error::misfit(format!("slot {}: a merge does not make a fragment", slot.id));
+        }
         let first = find_pinned(slot, pinned)?;
         let refs = output_refs(slot, outputs)?;
         let flush_seq = pinned.iter().map(|run| run.flush_seq).max().unwrap_or(0);

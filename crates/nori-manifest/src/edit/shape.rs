@@ -1,15 +1,13 @@
-//! Changes of shape that move no data: splits, merges of neighbours, trivial moves.
+//! Changes of shape that move no data: splits and merges of neighbours.
 //!
 //! The caller sees to it that no merge works on the slots named here; a merge whose runs were
 //! changed under it fails at its install.
 
 use super::{SlotChange, VersionEdit};
 use crate::catalog::{keyspace_range, split_prefix};
-use crate::run::{Run, TableRef};
 use crate::slot::NewGuard;
 use crate::{Error, Result, Slot, SlotId, Version};
 use bytes::Bytes;
-use nori_env::sync::Arc;
 use nori_types::SeqNo;
 
 impl Version {
@@ -61,72 +59,23 @@ impl Version {
         Ok(VersionEdit { changes, ..VersionEdit::default() })
     }
 
-    /// A trivial move: run `from` (0 is the oldest) joins the older run `to`, which it does not
-    /// overlap, nor any run between, and takes its level. With `to == from` the run stays where it
-    /// is and gets this level.
-    ///
-    /// # Errors
-    /// [`Error::Misfit`] if there are no such runs or keys overlap.
-    pub fn edit_move_run(
-        &self,
-        slot: SlotId,
-        from: usize,
-        to: usize,
-        level: u8,
-    ) -> Result<VersionEdit> {
-        let slot = self.named(slot)?;
-        check_move(slot, from, to, level)?;
-        let changes = vec![SlotChange::Move { slot: slot.id, from, to, level }];
-        Ok(VersionEdit { changes, ..VersionEdit::default() })
-    }
-
-    /// A flush's edit with its fragments put where they belong without being rewritten, in the
-    /// slots where that may be done: a fragment that overlaps neither run i nor any newer one joins
-    /// run i, the oldest such; in an empty slot it becomes a run of this level.
-    ///
-    /// # Errors
-    /// As [`Version::apply`].
-    pub fn with_moves(
-        &self,
-        mut edit: VersionEdit,
-        level: u8,
-        may_move: &dyn Fn(SlotId) -> bool,
-    ) -> Result<VersionEdit> {
-        let after = self.apply(&edit)?;
-        let added = edit.changes.iter().filter_map(|change| match change {
-            SlotChange::Add { slot, .. } => Some(*slot).filter(|slot| may_move(*slot)),
-            _ => None,
-        });
-        let added: Vec<SlotId> = added.collect();
-        for id in added {
-            // Slots come in order, but a flush touches few of many.
-            let Some((_, slot)) = after.slot_by_id(id) else { continue };
-            edit.changes.extend(moves(slot, level));
-        }
-        Ok(edit)
-    }
-
-    /// The trivial moves that a slot allows now, oldest fragment first up to the first that
-    /// overlaps, as one edit; none if there is none. Nobody may be merging the slot.
-    pub fn trivial_moves(&self, slot: SlotId, level: u8) -> Option<VersionEdit> {
-        let (_, slot) = self.slot_by_id(slot)?;
-        let changes = moves(slot, level);
-        (!changes.is_empty()).then(|| VersionEdit { changes, ..VersionEdit::default() })
-    }
-
-    /// A guard that halves a slot without cutting a table of its largest run; none if no border
-    /// leaves at least a quarter of that run on either side.
+    /// Where to cut a slot without looking into a table: the border between two tables of its
+    /// largest run that is nearest to half of that run's bytes. `None` if that leaves less than a
+    /// quarter of them on one side; then a key from inside a table would be needed.
     pub fn median_border(&self, slot: SlotId) -> Option<Bytes> {
         let (_, slot) = self.slot_by_id(slot)?;
         let largest = slot.runs.iter().max_by_key(|run| run.bytes)?;
+        let all = largest.bytes;
         let mut before = 0u64;
-        let borders = largest.tables.windows(2).map(|pair| {
-            before = before.saturating_add(pair[0].bytes);
-            (before.abs_diff(largest.bytes / 2), before, &pair[1].range.lo)
+        let borders = largest.tables.iter().map(|table| {
+            let border = (before, &table.range.lo);
+            before = before.saturating_add(table.bytes);
+            border
         });
-        let (_, before, guard) = borders.min_by_key(|border| border.0)?;
-        let quarter = largest.bytes / 4;
-        let fair = before >= quarter && largest.bytes.saturating_sub(before) >= quarter;
+        // The first table's start is no border; it has nothing before it.
+        let best = borders.skip(1).min_by_key(|(before, _)| before.abs_diff(all / 2));
+        let (before, guard) = best?;
+        let fair = before.min(all.saturating_sub(before)) >= all / 4;
         let inside = slot.range.lo < *guard && slot.range.is_below_end(guard);
         (fair && inside).then(|| guard.clone())
     }
@@ -176,55 +125,4 @@ impl Version {
         });
         Ok(Some(SlotChange::Split { slot: slot.id, guards: guards.collect() }))
     }
-}
-
-/// Where a slot's fragments go without being rewritten, oldest first, up to the first that has to
-/// stay.
-fn moves(slot: &Slot, level: u8) -> Vec<SlotChange> {
-    let mut moves = Vec::new();
-    let mut runs = slot.runs.clone();
-    while let Some(from) = runs.iter().position(|run| run.is_fragment()) {
-        let fragment = Arc::clone(&runs[from]);
-        // Older runs that it reaches across, from the newest on.
-        let free = runs[..from].iter().rev().take_while(|run| !run.overlaps(&fragment)).count();
-        let to = from - free;
-        if to == from && from > 0 {
-            break;
-        }
-        moves.push(SlotChange::Move { slot: slot.id, from, to, level });
-        let moved = runs.remove(from);
-        if to == from {
-            runs.insert(to, Arc::new(Run { level, ..(*moved).clone() }));
-        } else {
-            let tables = runs[to].tables.iter().chain(&moved.tables).cloned();
-            let mut tables: Vec<TableRef> = tables.collect();
-            tables.sort_by(|a, b| a.range.lo.cmp(&b.range.lo));
-            let flush_seq = runs[to].flush_seq.max(moved.flush_seq);
-            runs[to] = Arc::new(Run::new(tables, flush_seq, runs[to].level));
-        }
-    }
-    moves
-}
-
-/// Whether run `from` may join run `to`.
-pub(crate) fn check_move(slot: &Slot, from: usize, to: usize, level: u8) -> Result<()> {
-    let (Some(run), Some(_)) = (slot.runs.get(from), slot.runs.get(to)) else {
-        return Error::misfit(format!("slot {} has no runs {from} and {to}", slot.id));
-    };
-    if to > from {
-        return Error::misfit("a run moves to older ones only");
-    }
-    let crossed = slot.runs.get(to..from).unwrap_or_default();
-    if crossed.iter().any(|other| other.overlaps(run)) {
-        return Error::misfit(format!("slot {}: run {from} overlaps an older one", slot.id));
-    }
-    // Fragments stay in the order of their flushes.
-    let passed = if to == from { slot.runs.get(..from) } else { crossed.get(1..) };
-    if passed.unwrap_or_default().iter().any(|older| older.is_fragment()) {
-        return Error::misfit(format!("slot {}: an older fragment must move first", slot.id));
-    }
-    if to == from && (level == 0 || level == run.level) {
-        return Error::misfit(format!("slot {}: run {from} is at its level already", slot.id));
-    }
-    Ok(())
 }

@@ -189,6 +189,41 @@ fn trivial_moves_never_pass_a_run_they_overlap() {
 }
 
 #[test]
+fn levels_are_given_by_merges_and_kept_by_the_rest() {
+    let levels = |v: &Version, slot: usize| -> Vec<u8> {
+        v.slot(slot).unwrap().runs.iter().map(|run| run.level).collect()
+    };
+    let v = split(&Version::new(), &["m"]);
+    let v = flush(&flush(&v, &[meta(1, "a", "z")]), &[meta(2, "a", "z")]);
+    let (left, right) = (v.slot(0).unwrap().id, v.slot(1).unwrap().id);
+    let pinned = v.slot(0).unwrap().runs[..1].to_vec();
+    assert!(v.edit_replace(left, &pinned, &[meta(3, "a", "c")], &[], 0).is_err());
+    let v = next(&v, v.edit_replace(left, &pinned, &[meta(3, "a", "c")], &[], 6).unwrap());
+    assert_eq!((levels(&v, 0), levels(&v, 1)), (vec![6, 0], vec![0, 0]));
+    // Any run gets another level in its place; none becomes a fragment again.
+    assert!(v.edit_move_run(left, 0, 0, 0).is_err() && v.edit_move_run(left, 0, 0, 6).is_err());
+    assert!(v.edit_move_run(left, 1, 1, 0).is_err());
+    // Slots merge newest with newest: a fragment if one of the two is, else the deeper level.
+    let merged = |v: &Version| levels(&next(v, v.edit_merge_slots(left, right).unwrap()), 0);
+    assert_eq!(merged(&v), [0, 0]);
+    let relevel = |v: &Version, slot: SlotId, run: usize, level: u8| {
+        next(v, v.edit_move_run(slot, run, run, level).unwrap())
+    };
+    let v = relevel(&relevel(&v, left, 0, 7), right, 0, 3);
+    assert_eq!(merged(&v), [7, 0]);
+    let v = relevel(&relevel(&v, left, 1, 1), right, 1, 2);
+    assert_eq!((levels(&v, 0), levels(&v, 1)), (vec![7, 1], vec![3, 2]));
+    assert_eq!(merged(&v), [7, 2]);
+    assert_eq!(levels(&split(&v, &["b"]), 1), [7, 1]);
+    // A run that another joins keeps its level, whatever the caller says.
+    let v = flush(&v, &[meta(4, "k", "l")]);
+    let joined = next(&v, v.edit_move_run(left, 2, 0, 9).unwrap_or_default());
+    assert_eq!(levels(&joined, 0), [7, 1, 0], "run 1 is in the way");
+    let v = next(&v, v.edit_replace(left, &v.slot(0).unwrap().runs[1..2], &[], &[], 1).unwrap());
+    assert_eq!(levels(&next(&v, v.edit_move_run(left, 1, 0, 9).unwrap()), 0), [7]);
+}
+
+#[test]
 fn merged_slots_pair_runs_from_the_newest_on() {
     let v = split(&Version::new(), &["m"]);
     let v =

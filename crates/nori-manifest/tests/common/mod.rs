@@ -27,7 +27,7 @@ pub fn dump(version: &Version) -> String {
     for slot in version.slots() {
         writeln!(out, "slot {} {:?} kept {}", slot.id, slot.range, slot.kept).unwrap();
         for run in &slot.runs {
-            write!(out, "  flush {} fragment {}:", run.flush_seq, run.is_fragment()).unwrap();
+            write!(out, "  flush {} level {}:", run.flush_seq, run.level).unwrap();
             for t in &run.tables {
                 write!(out, " {} {:?} {}b", t.file.number(), t.range, t.bytes).unwrap();
             }
@@ -112,7 +112,7 @@ impl Edits {
             8 => {
                 let from = self.rng.index(slot.runs.len().max(1));
                 let to = self.rng.index(from + 1);
-                v.edit_move_run(slot.id, from, to, 1).ok()
+                v.edit_move_run(slot.id, from, to, 1 + self.rng.below(7) as u8).ok()
             }
             _ => {
                 self.seq += 1;
@@ -162,7 +162,7 @@ impl Edits {
         let guard = successor(keys.last()?);
         let cut = self.rng.chance(30) && guard > slot.range.lo && guard < hi;
         let guards = if cut { vec![guard] } else { vec![] };
-        v.edit_replace(id, pinned, &tables, &guards, 1).ok()
+        v.edit_replace(id, pinned, &tables, &guards, 1 + self.rng.below(7) as u8).ok()
     }
 }
 

@@ -66,7 +66,8 @@ impl Change<'_> {
             SlotChange::Keep { slot } => Change::Keep { slot: slot.0 },
             SlotChange::Merge { left, right } => Change::Merge { left: left.0, right: right.0 },
             SlotChange::Move { slot, from, to, level } => {
-                Change::Move { slot: slot.0, from: *from as u64, to: *to as u64, level: *level }
+                let (from, to) = (*from as u64, *to as u64);
+                Change::Move { slot: slot.0, from, to, level: *level }
             }
         }
     }
@@ -92,8 +93,8 @@ impl Change<'_> {
                 SlotChange::Merge { left: SlotId(left), right: SlotId(right) }
             }
             Change::Move { slot, from, to, level } => {
-                let (slot, from, to) = (SlotId(slot), index(from)?, index(to)?);
-                SlotChange::Move { slot, from, to, level }
+                let (from, to) = (index(from)?, index(to)?);
+                SlotChange::Move { slot: SlotId(slot), from, to, level }
             }
         })
     }
