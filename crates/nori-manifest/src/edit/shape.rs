@@ -8,7 +8,7 @@ use crate::catalog::{keyspace_range, split_prefix};
 use crate::slot::NewGuard;
 use crate::{Error, Result, Slot, SlotId, Version};
 use bytes::Bytes;
-use nori_types::SeqNo;
+use nori_types::{SeqNo, separator};
 
 impl Version {
     /// Slots cut at stored keys, in any order; those that are guards already are only marked as
@@ -60,24 +60,23 @@ impl Version {
     }
 
     /// Where to cut a slot without looking into a table: the border between two tables of its
-    /// largest run that is nearest to half of that run's bytes. `None` if that leaves less than a
-    /// quarter of them on one side; then a key from inside a table would be needed.
+    /// largest run that is nearest to half of that run's bytes, as a short key. `None` if that
+    /// leaves less than a quarter of them on one side; then a key from inside a table is needed.
     pub fn median_border(&self, slot: SlotId) -> Option<Bytes> {
         let (_, slot) = self.slot_by_id(slot)?;
         let largest = slot.runs.iter().max_by_key(|run| run.bytes)?;
-        let all = largest.bytes;
         let mut before = 0u64;
-        let borders = largest.tables.iter().map(|table| {
-            let border = (before, &table.range.lo);
-            before = before.saturating_add(table.bytes);
-            border
+        let borders = largest.tables.iter().zip(largest.tables.iter().skip(1)).map(|(a, b)| {
+            before = before.saturating_add(a.bytes);
+            (before, &a.range, &b.range.lo)
         });
-        // The first table's start is no border; it has nothing before it.
-        let best = borders.skip(1).min_by_key(|(before, _)| before.abs_diff(all / 2));
-        let (before, guard) = best?;
-        let fair = before.min(all.saturating_sub(before)) >= all / 4;
-        let inside = slot.range.lo < *guard && slot.range.is_below_end(guard);
-        (fair && inside).then(|| guard.clone())
+        let half = largest.bytes / 2;
+        let (before, left, right) = borders.min_by_key(|border| border.0.abs_diff(half))?;
+        let fair = before.min(largest.bytes.saturating_sub(before)) >= largest.bytes / 4;
+        // Between the clips; where they touch, it is the right one's start.
+        let end = left.hi.as_ref().filter(|end| *end < right);
+        let guard = end.map_or_else(|| right.clone(), |end| separator(end, right));
+        fair.then_some(guard)
     }
 
     /// When the keyspace of a slot was dropped.

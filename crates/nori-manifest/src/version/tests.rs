@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod moves;
+
 use super::*;
 use crate::{Error, Run};
 use nori_types::TableMeta;

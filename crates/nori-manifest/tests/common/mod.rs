@@ -96,7 +96,12 @@ impl Edits {
         let durable = self.durable(v);
         let slot = Arc::clone(v.slot(self.rng.index(v.slot_count())).unwrap());
         match self.rng.below(10) {
-            0..=3 => Some(self.flush(v, durable)),
+            0 | 1 => Some(self.flush(v, durable)),
+            2 | 3 => {
+                let edit = self.flush(v, durable);
+                let skipped = self.rng.below(3);
+                v.with_moves(edit, 1, &|slot| slot.0 % 3 != skipped).ok()
+            }
             4 | 5 => self.replace(v, slot.id),
             6 => {
                 let keyspace = self.rng.below(v.catalog.next_id().into()) as u32;
@@ -109,6 +114,7 @@ impl Edits {
                 let (a, b) = (v.slot(index).unwrap().id, v.slot(index + 1).unwrap().id);
                 v.edit_merge_slots(a, b).ok()
             }
+            8 if self.rng.chance(50) => v.trivial_moves(slot.id, 2),
             8 => {
                 let from = self.rng.index(slot.runs.len().max(1));
                 let to = self.rng.index(from + 1);

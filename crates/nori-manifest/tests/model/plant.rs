@@ -19,6 +19,10 @@ plants! {
     SplitForgetsStraddler "a split gives a straddling table to one side only",
     NewRunBelowOlder "a merge puts its run below an older run",
     MovePastOverlap "a trivial move passes a run that it overlaps",
+    MoveJoinsOverlap "a fragment joins a run that it overlaps",
+    MovePastFragment "a fragment joins a run, past an older fragment that it overlaps",
+    MoveWidensClip "a moved fragment shows all of its table",
+    MoveBusy "fragments move in a slot under its merge",
     TwoJobsOneSlot "two merges work on one slot",
     SplitBusy "a slot is split under its merge",
     MergeSlotsBusy "a busy slot merges with its neighbour",
@@ -56,6 +60,9 @@ impl Plant {
                 | Plant::SplitForgetsStraddler
                 | Plant::NewRunBelowOlder
                 | Plant::MovePastOverlap
+                | Plant::MoveJoinsOverlap
+                | Plant::MovePastFragment
+                | Plant::MoveWidensClip
         )
     }
 }

@@ -33,6 +33,7 @@ pub const ACTIONS: &[Action] = &[
     action("merge begin", 24, World::job_begin),
     action("merge step", 72, World::job_step),
     action("trivial move", 12, World::trivial_move),
+    action("move fragments", 30, World::move_fragments),
     action("split", 9, World::split),
     action("merge slots", 15, World::merge_slots),
     action("purge slot", 6, World::purge_slot),
@@ -46,6 +47,7 @@ pub const ACTIONS: &[Action] = &[
 pub struct Done {
     pub actions: u64,
     pub installs: u64,
+    pub eager_moves: u64,
     pub counts: [u64; 32],
 }
 
@@ -173,7 +175,10 @@ pub fn run(plant: Plant, seed: u64, steps: usize) -> Result<Done, Failure> {
     };
     let actions = counts.iter().sum();
     match outcome {
-        Ok(()) => Ok(Done { actions, installs: world.installs, counts }),
+        Ok(()) => {
+            let (installs, eager_moves) = (world.installs, world.eager_moves);
+            Ok(Done { actions, installs, eager_moves, counts })
+        }
         Err(text) => Err(Failure { actions, text, trace }),
     }
 }

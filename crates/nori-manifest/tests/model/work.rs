@@ -24,7 +24,7 @@ pub struct Job {
     pub stripes: Option<Vec<Seq>>,
     /// All runs are to be pinned.
     pub bottom: bool,
-    /// The runs from here on are pinned.
+    /// The index of the first run that is pinned.
     pub first: usize,
     pub pinned: Vec<Arc<Run>>,
     pub merged: bool,
@@ -139,6 +139,12 @@ impl World {
             last,
             version.durable,
         );
+        let edit = match self.eager {
+            true => version.with_moves(edit, 1, &|slot| self.may_move(slot)),
+            false => Ok(edit),
+        };
+        let edit = edit.map_err(|e| e.to_string())?;
+        self.eager_moves += edit.moved().count() as u64;
         self.install(edit)?;
         self.current.memtables.retain(|m| *m != flush.memtable);
         Ok(true)
@@ -181,8 +187,11 @@ impl World {
     fn job_pin(&self, job: &mut Job, r: &mut Rng) {
         let version = Arc::clone(&self.current.version);
         let (_, slot) = version.slot_by_id(job.slot).unwrap();
+        // Any neighbours, or all: newer runs may stay above the merge, older ones below.
         job.first = if job.bottom { 0 } else { r.index(slot.runs.len()) };
-        job.pinned = slot.runs[job.first..].to_vec();
+        let above = slot.runs.len() - job.first;
+        let count = if job.bottom || r.chance(30) { above } else { 1 + r.index(above) };
+        job.pinned = slot.runs[job.first..][..count].to_vec();
         job.version = Some(version);
     }
 
@@ -204,7 +213,7 @@ impl World {
         } else if !job.merged {
             self.job_merge(&mut job)?;
         } else {
-            return self.job_install(job);
+            return self.job_install(job, 1 + r.below(3) as u8);
         }
         self.jobs.push(job);
         Ok(true)
@@ -255,9 +264,9 @@ impl World {
         tables
     }
 
-    fn job_install(&mut self, job: Job) -> Acted {
+    fn job_install(&mut self, job: Job, level: u8) -> Acted {
         let version = &self.current.version;
-        let edit = version.edit_replace(job.slot, &job.pinned, &job.outputs, &job.guards, 1);
+        let edit = version.edit_replace(job.slot, &job.pinned, &job.outputs, &job.guards, level);
         self.install(edit.map_err(|e| e.to_string())?)?;
         if self.broken(Plant::NewRunBelowOlder) && job.first > 0 && !job.outputs.is_empty() {
             let (index, _) = self.current.version.slot_by_id(job.slot).unwrap();

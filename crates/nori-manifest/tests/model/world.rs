@@ -55,6 +55,10 @@ pub struct World {
     pub plant: Plant,
     /// A table's clip is made only where it has entries; else where key ranges meet.
     pub exact: bool,
+    /// Keys are written in their order, over and over.
+    pub sweeps: bool,
+    /// Flushes install their trivial moves, too.
+    pub eager: bool,
     pub files: BTreeMap<FileNumber, Vec<Entry>>,
     pub memtables: BTreeMap<u32, Memtable>,
     pub current: SuperVersion,
@@ -76,6 +80,8 @@ pub struct World {
     /// The version changed since the last check.
     pub changed: bool,
     pub installs: u64,
+    /// Moves that flushes brought along.
+    pub eager_moves: u64,
     pub stored: Vec<Bytes>,
     fs: MemFs,
     manifest: Manifest,
@@ -100,6 +106,8 @@ impl World {
         World {
             plant,
             exact: seed.is_multiple_of(2),
+            sweeps: seed.is_multiple_of(5),
+            eager: !seed.is_multiple_of(3),
             files: BTreeMap::new(),
             memtables: BTreeMap::from([(1, Memtable::default())]),
             current: SuperVersion { memtables: vec![1], version: Arc::new(version) },
@@ -118,6 +126,7 @@ impl World {
             oracle,
             changed: false,
             installs: 0,
+            eager_moves: 0,
             stored: stored.collect(),
             fs,
             manifest,
@@ -262,6 +271,9 @@ impl World {
         }
         let loaded = Manifest::load(&self.fs, Path::new(DIR)).map_err(|e| e.to_string())?;
         let mut version = loaded.ok_or("CURRENT is gone")?.version;
+        if !version.slots().eq(self.current.version.slots()) {
+            return Err("the manifest holds other slots than were published".into());
+        }
         if self.broken(Plant::FlushNumberFromTables) {
             let runs = version.slots().flat_map(|s| s.runs.iter().map(|r| r.flush_seq));
             version.flushed = runs.max().unwrap_or(0);

@@ -22,7 +22,10 @@ impl World {
         let active = self.current.memtables[0];
         let mut entries = vec![];
         for _ in 0..1 + r.below(3) {
-            let key = *r.pick(&self.writable) * KEYS + r.below(KEYS.into()) as Key;
+            let keyspace = *r.pick(&self.writable);
+            // A sweep: the keys that are written now lie beside those before.
+            let user = if self.sweeps { self.next_seq / 12 } else { r.next_u64() };
+            let key = keyspace * KEYS + (user % Seq::from(KEYS)) as Key;
             let (seq, tombstone) = (self.next_seq, r.below(3) == 0);
             self.next_seq += 1;
             entries.push(Entry { key, seq, tombstone, value: seq });
