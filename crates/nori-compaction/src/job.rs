@@ -50,7 +50,11 @@ where
     );
     let newest_first = runs.iter().rev();
     let iter = |run| RunIter::new(Arc::clone(run), Arc::clone(tables)).bypassing_cache();
-    write_tables(&mut MergeIter::new(newest_first.map(iter).collect()), retain, to)
+    let mut merged = MergeIter::new(newest_first.map(iter).collect());
+    let mut output = write_tables(&mut merged, retain, to)?;
+    let refs = runs.iter().flat_map(|run| &run.tables);
+    output.stats.input_bytes = refs.map(|table| table.bytes).fold(0, u64::saturating_add);
+    Ok(output)
 }
 
 #[cfg(test)]

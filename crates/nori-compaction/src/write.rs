@@ -1,7 +1,7 @@
 //! Sorted entries become table files.
 //!
-//! One thread runs a job. The durable order is: a table is written, its file synced, then the
-//! next; at the end the directory is synced, and only then are the tables reported. Whoever
+//! One thread runs a job. The durable order is: a table is written, its file synced (on the way
+//! too, if the caller wants that), then the next; at the end the directory is synced, and only then are the tables reported. Whoever
 //! installs them writes the manifest after that.
 //!
 //! 1. A table is never cut between two versions of one user key.
@@ -49,10 +49,13 @@ pub struct Destination<'a> {
     /// Told, every 256 KiB or so, how many bytes of entries were read since it was last told.
     /// May wait, to slow the job down.
     pub progress: Option<&'a dyn Fn(u64)>,
+    /// A file is synced each time it has grown by this many bytes, not only at its end. For disks
+    /// whose file system makes everybody's sync wait for the unwritten bytes of a large table.
+    pub writeback_bytes: Option<u64>,
 }
 
 impl<'a> Destination<'a> {
-    /// Tables of `table_bytes` in `dir`, without guards, not to be cancelled.
+    /// Tables of `table_bytes` in `dir`, without guards, each synced once, not to be cancelled.
     pub fn new(
         fs: &'a dyn FileSystem,
         dir: &'a Path,
@@ -60,8 +63,17 @@ impl<'a> Destination<'a> {
         table: &'a TableOptions,
         table_bytes: u64,
     ) -> Destination<'a> {
-        let (guards, cancelled, progress) = (&[][..], None, None);
-        Destination { fs, dir, new_number, table, table_bytes, guards, cancelled, progress }
+        Destination {
+            fs,
+            dir,
+            new_number,
+            table,
+            table_bytes,
+            guards: &[],
+            cancelled: None,
+            progress: None,
+            writeback_bytes: None,
+        }
     }
 
     fn path(&self, number: FileNumber) -> PathBuf {
@@ -89,9 +101,14 @@ pub struct Output {
     pub stats: Stats,
 }
 
-/// Counts of one job, all exact.
+/// Counts of one job.
+///
+/// All are exact but for `input_bytes`: the part of a table that a clip shows is as large as the
+/// manifest says, which is exact for whole tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
+    /// Bytes of the files that the job read, as far as clips show them; none for a flush.
+    pub input_bytes: u64,
     /// Key and value bytes of the entries read.
     pub bytes_read: u64,
     /// Lengths of the files written.
@@ -102,6 +119,10 @@ pub struct Stats {
     pub entries_out: u64,
     /// Entries read and not written, tombstones among them.
     pub entries_dropped: u64,
+    /// Tombstones read.
+    pub tombstones_in: u64,
+    /// Tombstones written.
+    pub tombstones_out: u64,
     /// Tombstones read and not written.
     pub tombstones_dropped: u64,
 }
@@ -129,13 +150,15 @@ where
     while source.is_valid() {
         let (key, value) = (source.key(), source.value());
         let entry_bytes = (key.user_key.len() + value.len()) as u64;
+        let tombstones = u64::from(key.kind == ValueKind::Tombstone);
         stats.entries_in += 1;
+        stats.tombstones_in += tombstones;
         stats.bytes_read += entry_bytes;
         match retain.verdict(key) {
             Verdict::Keep(seq) => writer.add(InternalKey { seq, ..key }, value)?,
             Verdict::Shadowed | Verdict::Spent | Verdict::Purged => {
                 stats.entries_dropped += 1;
-                stats.tombstones_dropped += u64::from(key.kind == ValueKind::Tombstone);
+                stats.tombstones_dropped += tombstones;
             }
         }
         source.next()?;
@@ -147,14 +170,23 @@ where
     }
     let tables = writer.finish()?;
     stats.entries_out = stats.entries_in - stats.entries_dropped;
+    stats.tombstones_out = stats.tombstones_in - stats.tombstones_dropped;
     stats.bytes_written = tables.iter().map(|t| t.bytes).sum();
     Ok(Output { tables, stats })
+}
+
+/// A table that is being written.
+struct OpenTable {
+    file: Arc<dyn File>,
+    builder: TableBuilder,
+    /// How long the table was when its file was last synced, about.
+    synced_bytes: u64,
 }
 
 /// The tables of one job. Dropped unfinished, it removes them.
 struct Writer<'a> {
     to: &'a Destination<'a>,
-    open: Option<(Arc<dyn File>, TableBuilder)>,
+    open: Option<OpenTable>,
     /// How many guards lie at or before the last key.
     guards_passed: usize,
     tables: Vec<TableMeta>,
@@ -171,18 +203,22 @@ impl<'a> Writer<'a> {
 
     fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> Result<()> {
         let passes_guard = self.pass_guards(key.user_key);
-        if let Some((_, table)) = &self.open
-            && (passes_guard || table.estimated_bytes() >= self.to.table_bytes)
-            && (table.last_user_key() != Some(key.user_key)
+        if let Some(OpenTable { builder, .. }) = &self.open
+            && (passes_guard || builder.estimated_bytes() >= self.to.table_bytes)
+            && (builder.last_user_key() != Some(key.user_key)
                 || self.planted.has(Plant::KeySplitByCut))
         {
             self.cut()?;
         }
-        let (_, table) = match &mut self.open {
+        let open = match &mut self.open {
             Some(open) => open,
             None => self.open.insert(Self::create(self.to, &mut self.made)?),
         };
-        Ok(table.add(key, value)?)
+        open.builder.add(key, value)?;
+        match self.to.writeback_bytes {
+            Some(bytes) => open.write_back(bytes),
+            None => Ok(()),
+        }
     }
 
     /// Whether a guard lies between the last key and this one, or at it.
@@ -193,22 +229,19 @@ impl<'a> Writer<'a> {
         passed > 0
     }
 
-    fn create(
-        to: &Destination<'_>,
-        made: &mut Vec<FileNumber>,
-    ) -> Result<(Arc<dyn File>, TableBuilder)> {
+    fn create(to: &Destination<'_>, made: &mut Vec<FileNumber>) -> Result<OpenTable> {
         let number = (to.new_number)();
         let file = to.fs.open(&to.path(number), OpenMode::CreateNew)?;
         made.push(number);
         let id = to.fs.random();
-        let table = TableBuilder::new(Arc::clone(&file), number, id, *to.table);
-        Ok((file, table))
+        let builder = TableBuilder::new(Arc::clone(&file), number, id, *to.table);
+        Ok(OpenTable { file, builder, synced_bytes: 0 })
     }
 
     /// Ends the open table.
     fn cut(&mut self) -> Result<()> {
-        if let Some((file, table)) = self.open.take() {
-            let meta = table.finish()?;
+        if let Some(OpenTable { file, builder, .. }) = self.open.take() {
+            let meta = builder.finish()?;
             file.sync_data()?;
             self.tables.push(meta);
         }
@@ -222,6 +255,19 @@ impl<'a> Writer<'a> {
         }
         self.made.clear();
         Ok(std::mem::take(&mut self.tables))
+    }
+}
+
+impl OpenTable {
+    /// Syncs the file if the table has grown by `bytes` since the last time. What the builder
+    /// still gathers is in no file yet and comes with the next sync.
+    fn write_back(&mut self, bytes: u64) -> Result<()> {
+        let now = self.builder.estimated_bytes();
+        if now.saturating_sub(self.synced_bytes) >= bytes {
+            self.file.sync_data()?;
+            self.synced_bytes = now;
+        }
+        Ok(())
     }
 }
 

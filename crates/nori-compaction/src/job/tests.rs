@@ -4,8 +4,10 @@
 use super::*;
 use crate::testing::{DIR, World, file, run, whole_run};
 use nori_env::Rng;
+use nori_manifest::TableRef;
 use nori_testkit::{Entry, KeyGen, VecIter, VersionedMap, collect, run_seeds};
-use nori_types::{FileNumber, KeyRange, ValueKind};
+use nori_types::{FileNumber, KeyRange, TableMeta, ValueKind};
+use std::ops::Range;
 use std::path::Path;
 
 /// A slot with its runs, the history that went into it, and readers of it.
@@ -53,12 +55,17 @@ impl Slot {
         self.runs.extend((!output.tables.is_empty()).then(|| whole_run(&output.tables)));
     }
 
-    /// Merges the runs from `first` up.
-    fn compact(&mut self, first: usize) -> Output {
-        let merged = self.runs.split_off(first);
-        let retain = Retain::new(self.stripes(), first == 0, |_| None);
-        let output = self.job(|to| compact(&merged, &self.world.tables, retain, to)).unwrap();
-        self.runs.extend((!output.tables.is_empty()).then(|| whole_run(&output.tables)));
+    /// Merges some of the runs; a flush may come between the merge and its install.
+    fn compact(&mut self, runs: Range<usize>, flushes: bool) -> Output {
+        let pinned = self.runs[runs.clone()].to_vec();
+        let retain = Retain::new(self.stripes(), runs.start == 0, |_| None);
+        let output = self.job(|to| compact(&pinned, &self.world.tables, retain, to)).unwrap();
+        check_counts(&pinned, &output);
+        if flushes {
+            self.flush();
+        }
+        let made = (!output.tables.is_empty()).then(|| whole_run(&output.tables));
+        self.runs.splice(runs, made);
         output
     }
 
@@ -97,9 +104,30 @@ impl Slot {
     }
 }
 
+/// What a merge counts can be set against what its inputs and outputs say of themselves.
+fn check_counts(pinned: &[Arc<Run>], output: &Output) {
+    let (stats, tables) = (output.stats, &output.tables);
+    assert_eq!(stats.input_bytes, pinned.iter().map(|run| run.bytes).sum::<u64>());
+    assert_eq!(stats.bytes_written, tables.iter().map(|t| t.bytes).sum::<u64>());
+    assert_eq!(stats.entries_out, tables.iter().map(|t| t.entries).sum::<u64>());
+    assert_eq!(stats.tombstones_out, tables.iter().map(|t| t.tombstones).sum::<u64>());
+    assert_eq!(stats.entries_in, stats.entries_out + stats.entries_dropped);
+    assert_eq!(stats.tombstones_in, stats.tombstones_out + stats.tombstones_dropped);
+    let whole = pinned.iter().flat_map(|run| &run.tables).all(TableRef::is_whole);
+    let files = |count: fn(&TableMeta) -> u64| -> u64 {
+        pinned.iter().flat_map(|run| &run.tables).map(|t| count(&t.file.meta)).sum()
+    };
+    if whole {
+        assert_eq!(stats.entries_in, files(|meta| meta.entries), "a version was read twice");
+        assert_eq!(stats.tombstones_in, files(|meta| meta.tombstones));
+        assert_eq!(stats.bytes_read, files(|meta| meta.raw_bytes));
+        assert_eq!(stats.input_bytes, files(|meta| meta.bytes));
+    }
+}
+
 #[test]
 fn a_slot_answers_as_its_history_through_flushes_and_merges() {
-    let (mut jobs, mut dropped) = (0, 0);
+    let (mut jobs, mut between, mut alone, mut dropped) = (0, 0, 0, 0);
     run_seeds("-p nori-compaction a_slot_answers", 60, |seed| {
         let rng = &mut Rng::new(seed);
         let mut keys = KeyGen::new(rng, 20);
@@ -119,20 +147,36 @@ fn a_slot_answers_as_its_history_through_flushes_and_merges() {
             }
             slot.flush();
             if rng.chance(40) && !slot.runs.is_empty() {
-                let output = slot.compact(rng.below(slot.runs.len() as u64) as usize);
+                // Any neighbours: older runs may lie below them, newer ones above.
+                let all = slot.runs.len();
+                let first = rng.index(all);
+                let end = if rng.chance(40) { all } else { first + 1 + rng.index(all - first) };
+                for _ in 0..rng.below(6) {
+                    let key = keys.next(rng);
+                    slot.write(&key, rng.chance(50).then_some(&b"meanwhile"[..]));
+                }
+                let output = slot.compact(first..end, rng.chance(50));
+                slot.flush();
                 jobs += 1;
+                between += u64::from(first > 0 && end < all);
+                alone += u64::from(end - first == 1);
                 dropped += output.stats.entries_dropped;
             }
             slot.check();
         }
         slot.snapshots.clear();
-        slot.compact(0);
+        slot.flush();
+        slot.compact(0..slot.runs.len(), false);
         slot.check();
         // After the last full merge nothing is left but what a reader sees.
         let left: u64 = slot.runs.iter().map(|r| r.entries).sum();
         assert_eq!(left, slot.scan(SeqNo::MAX).len() as u64);
     });
-    println!("{jobs} merges dropped {dropped} entries");
+    println!(
+        "{jobs} merges, {between} with runs on both sides, {alone} of one run, \
+         dropped {dropped} entries"
+    );
+    assert!(between.min(alone) * 20 > jobs);
 }
 
 #[test]

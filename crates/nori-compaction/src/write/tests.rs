@@ -18,6 +18,7 @@ struct Job {
     entries: Vec<Entry>,
     guards: Vec<Bytes>,
     table_bytes: u64,
+    writeback_bytes: Option<u64>,
 }
 
 impl Job {
@@ -28,7 +29,9 @@ impl Job {
         let entries = entries(rng, &mut keys, 1, count);
         let mut guards: Vec<Bytes> = (0..rng.below(4)).map(|_| keys.near(rng).into()).collect();
         guards.sort();
-        Job { entries, guards, table_bytes: 100 + rng.below(800) }
+        let table_bytes = 100 + rng.below(800);
+        let writeback_bytes = rng.chance(50).then(|| 1 + rng.below(300));
+        Job { entries, guards, table_bytes, writeback_bytes }
     }
 
     fn run(&self, world: &World, plant: Option<Plant>) -> Result<Output> {
@@ -39,7 +42,8 @@ impl Job {
         let (options, number) = (World::options(), || world.new_number());
         let dir = Path::new(DIR);
         let to = Destination::new(fs, dir, &number, &options, self.table_bytes);
-        let to = Destination { guards: &self.guards, ..to };
+        let writeback_bytes = self.writeback_bytes;
+        let to = Destination { guards: &self.guards, writeback_bytes, ..to };
         let mut retain = keep_all();
         retain.planted = Planted::one(plant);
         write_tables(&mut VecIter::new(self.entries.clone()), retain, &to)
@@ -61,12 +65,15 @@ fn check(job: &Job, world: &World, output: &Output) {
         assert_eq!(world.fs.read_file(path).map(|f| f.len() as u64), Some(table.bytes));
     }
     let count = job.entries.len() as u64;
+    let tombstones = job.entries.iter().filter(|e| e.kind == ValueKind::Tombstone).count() as u64;
     let raw = job.entries.iter().map(|e| (e.key.len() + e.value.len()) as u64).sum();
     let expected = Stats {
         bytes_read: raw,
         bytes_written: world.fs.total_bytes(),
         entries_in: count,
         entries_out: count,
+        tombstones_in: tombstones,
+        tombstones_out: tombstones,
         ..Stats::default()
     };
     assert_eq!(output.stats, expected);
@@ -101,7 +108,8 @@ fn a_key_split_by_a_cut_is_noticed() {
 #[test]
 fn nothing_to_write_makes_no_file() {
     let world = World::new(1);
-    let job = Job { entries: vec![], guards: vec![], table_bytes: 100 };
+    let (entries, guards, writeback_bytes) = (vec![], vec![], Some(1));
+    let job = Job { entries, guards, table_bytes: 100, writeback_bytes };
     let before = world.fs.operations();
     assert_eq!(job.run(&world, None).unwrap(), Output::default());
     assert_eq!(world.fs.operations(), before);
@@ -139,8 +147,7 @@ fn an_unreadable_source_leaves_nothing() {
 
 #[test]
 fn a_cancelled_job_stops_soon_and_leaves_nothing() {
-    let big: Vec<Entry> =
-        (0..100u32).map(|n| Entry::put(n.to_be_bytes(), 1, vec![7; 50_000])).collect();
+    let big = big_entries();
     let everything = big.iter().map(|e| (e.value.len() + e.key.len()) as u64).sum::<u64>();
     for cancel_at in 0..6 {
         let world = World::new(1);
@@ -164,7 +171,8 @@ fn a_cancelled_job_stops_soon_and_leaves_nothing() {
 /// A job of several tables.
 fn long_job() -> Job {
     let mut jobs = (1..).map(|seed| Job::random(&mut Rng::new(seed)));
-    jobs.find(|job| job.entries.len() > 60 && job.table_bytes < 300).unwrap()
+    let is_long = |job: &Job| job.entries.len() > 60 && job.table_bytes < 300;
+    jobs.find(|job| is_long(job) && job.writeback_bytes.is_none()).unwrap()
 }
 
 #[test]
@@ -201,6 +209,63 @@ fn a_file_whose_sync_failed_is_never_synced_again() {
         let failed = fs.hits()[0].operation;
         let made = sync + 1;
         assert_eq!(fs.operations(), failed + 1 + made, "one removal for each file made");
+    }
+}
+
+/// Five megabytes in one table.
+fn big_entries() -> Vec<Entry> {
+    (0..100u32).map(|n| Entry::put(n.to_be_bytes(), 1, vec![7; 50_000])).collect()
+}
+
+#[test]
+fn a_large_table_is_written_back_on_the_way() {
+    let run = |writeback_bytes, sync| {
+        let world = World::new(1);
+        let fs = FaultFs::new(world.fs.clone());
+        fs.inject(FaultRule::new(Fault::Eio).on(FsOp::Sync).nth(sync));
+        let (number, options) = (|| world.new_number(), TableOptions::default());
+        let options = TableOptions { compression: nori_sstable::Compression::None, ..options };
+        let to = Destination::new(&fs, Path::new(DIR), &number, &options, 1 << 30);
+        let to = Destination { writeback_bytes, ..to };
+        let outcome = write_tables(&mut VecIter::new(big_entries()), keep_all(), &to);
+        match fs.hits().first() {
+            None => assert_eq!(outcome.unwrap().tables.len(), 1),
+            Some(failed) => {
+                // The file is given up at once: it is removed, and nothing else happens.
+                assert!(matches!(outcome, Err(Error::Io(_))));
+                assert_eq!(fs.operations(), failed.operation + 2);
+                assert_eq!(world.files(), [""; 0]);
+            }
+        }
+        !fs.hits().is_empty()
+    };
+    let syncs = |writeback_bytes| (0..).take_while(|sync| run(writeback_bytes, *sync)).count();
+    assert_eq!(syncs(None), 1);
+    assert_eq!(syncs(Some(1 << 20)), 1 + 4);
+    assert_eq!(syncs(Some(1 << 30)), 1);
+}
+
+#[test]
+fn guards_between_keys_that_continue_each_other_cut_between_them() {
+    let keys = ["a", "ab", "ab\0", "ab\0\0", "aba", "abc", "b"];
+    let versions = |key| (1..=9).rev().map(move |seq| Entry::put(key, seq, "v"));
+    let entries: Vec<Entry> = keys.into_iter().flat_map(versions).collect();
+    // At a key, behind a key, before the next one, twice at one place, outside of everything.
+    let guards = ["", "ab", "ab\0", "ab\0\0\0", "abb", "abb", "abbb", "c"];
+    for table_bytes in [1, 200, 1 << 20] {
+        let guards = guards.map(Bytes::from).to_vec();
+        let (entries, writeback_bytes) = (entries.clone(), None);
+        let job = Job { entries, guards, table_bytes, writeback_bytes };
+        let world = World::new(3);
+        let output = job.run(&world, None).unwrap();
+        check(&job, &world, &output);
+        let starts = output.tables.iter().map(|t| t.smallest.escape_ascii().to_string());
+        let starts: Vec<String> = starts.collect();
+        match table_bytes {
+            1 => assert_eq!(starts.len(), keys.len(), "each key has its table, all versions in it"),
+            200 => assert!(starts.len() >= 5),
+            _ => assert_eq!(starts, ["a", "ab", "ab\\x00", "aba", "abc"]),
+        }
     }
 }
 
