@@ -1,6 +1,6 @@
 //! How fast a flush and a merge of four runs are: user bytes per second of processor time, which
 //! does not depend on what else runs, and per second on the wall, which holds the disk too.
-//! `cargo run --release -p nori-compaction --example speed [entries [rounds]]`
+//! `cargo run --release -p nori-compaction --example speed [entries [rounds [writeback_bytes]]]`
 
 use nori_compaction::{Destination, Output, Retain, Stats, compact, flush};
 use nori_env::sync::Arc;
@@ -21,10 +21,11 @@ const VALUE_BYTES: usize = 100;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let number = |at| std::env::args().nth(at).and_then(|n| n.parse().ok());
     let (entries, rounds) = (number(1).unwrap_or(500_000), number(2).unwrap_or(3));
+    let writeback_bytes = number(3);
     let mut watch = Watch::default();
     for compression in [Compression::None, Compression::Lz4] {
         let dir = TempDir::new("speed");
-        let bench = Bench::new(dir.path(), compression);
+        let bench = Bench { writeback_bytes, ..Bench::new(dir.path(), compression) };
         println!("{compression:?}, {entries} entries a run, {KEY_BYTES} + {VALUE_BYTES} bytes");
         let memtables: Vec<Arc<Memtable>> =
             (0..RUNS).map(|run| memtable(1 + run * entries, entries)).collect();
@@ -60,6 +61,7 @@ struct Bench<'a> {
     tables: Arc<TableCache>,
     options: TableOptions,
     numbers: AtomicU64,
+    writeback_bytes: Option<u64>,
 }
 
 impl<'a> Bench<'a> {
@@ -67,12 +69,13 @@ impl<'a> Bench<'a> {
         let fs: Arc<dyn FileSystem> = Arc::new(OsFs);
         let tables = Arc::new(TableCache::new(fs.clone(), dir, BlockCache::new(8 << 20), 100));
         let options = TableOptions { compression, ..TableOptions::default() };
-        Bench { fs, dir, tables, options, numbers: AtomicU64::new(1) }
+        Bench { fs, dir, tables, options, numbers: AtomicU64::new(1), writeback_bytes: None }
     }
 
     fn job<T>(&self, run: impl FnOnce(&Destination<'_>) -> T) -> T {
         let number = || FileNumber(self.numbers.fetch_add(1, Ordering::Relaxed));
-        run(&Destination::new(&*self.fs, self.dir, &number, &self.options, 64 << 20))
+        let to = Destination::new(&*self.fs, self.dir, &number, &self.options, 64 << 20);
+        run(&Destination { writeback_bytes: self.writeback_bytes, ..to })
     }
 }
 
