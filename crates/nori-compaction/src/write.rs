@@ -1,8 +1,8 @@
 //! Sorted entries become table files.
 //!
 //! One thread runs a job. The durable order is: a table is written, its file synced (on the way
-//! too, if the caller wants that), then the next; at the end the directory is synced, and only then are the tables reported. Whoever
-//! installs them writes the manifest after that.
+//! too, if the caller wants that), then the next; at the end the directory is synced, and only then
+//! are the tables reported. Whoever installs them writes the manifest after that.
 //!
 //! 1. A table is never cut between two versions of one user key.
 //! 2. A file whose write or sync failed is given up, never tried again: after a failed sync

@@ -60,8 +60,9 @@ impl Version {
     /// is 1 where levels mean nothing.
     ///
     /// # Errors
-    /// [`Error::Misfit`] if the level is 0, a fragment's, if the slot or a pinned run is gone, if the pinned runs are not
-    /// neighbours, or if an output or a guard lies outside the slot.
+    /// [`Error::Misfit`] if the level is 0, which is a fragment's, if the slot or a pinned run is
+    /// gone, if the pinned runs are not neighbours, or if an output or a guard lies outside the
+    /// slot.
     pub fn edit_replace(
         &self,
         slot: SlotId,
