@@ -16,6 +16,10 @@ use crate::slot::Slot;
 /// A slot this many targets large should be cut without waiting for a merge.
 const OVERSIZED_TARGETS: u64 = 4;
 
+/// Bytes above the bottom run per byte of it, however few of them seem to replace anything: what
+/// was learned of a slot that is being filled does not hold once it is written over.
+const UPPER_MAX: f64 = 1.0;
+
 /// Reads of a slot count as at least this share of the mean.
 const READS_MIN_SHARE: f64 = 0.01;
 
@@ -100,7 +104,7 @@ pub(crate) fn assess(slot: &Slot, around: &Around<'_>) -> Assessment {
     found.is_worth_it = saved * PAYBACK_S >= plan.est_bytes as f64;
     found.reclaim = reclaim(slot, plan, full);
     let worth = gain * plan.removed as f64 + found.reclaim / T_SPACE_S;
-    found.prior = worth / (plan.est_bytes.max(1) as f64);
+    found.prior = worth / (plan.est_bytes as f64 - found.reclaim).max(1.0);
     let visible = slot.runs.len();
     plan.why = match full {
         _ if oversized => Some(Why::Oversized),
@@ -133,16 +137,20 @@ fn merge(slot: &Slot, around: &Around<'_>, k: usize, full: Option<Why>) -> Optio
 /// Why all runs should become one, whatever the budget.
 fn must_merge_all(slot: &Slot, around: &Around<'_>) -> Option<Why> {
     let (bottom, upper) = slot.runs.split_first()?;
-    if bytes_of(upper) as f64 > around.policy.alpha * bottom.bytes as f64 {
+    // Only bytes that replace something are waste. A slot counts as all waste until a full merge
+    // has shown otherwise, so filling it with new keys does not rewrite its bottom for nothing.
+    let (above, below) = (bytes_of(upper) as f64, bottom.bytes as f64);
+    let alpha = around.policy.alpha;
+    if slot.repeats * above > alpha * below || above > alpha.max(UPPER_MAX) * below {
         return Some(Why::Space);
     }
     let droppable = |run: &RunView| run.droppable(around.oldest_reader);
-    let above: u64 = upper.iter().map(droppable).fold(0, u64::saturating_add);
+    let garbage: u64 = upper.iter().map(droppable).fold(0, u64::saturating_add);
     let many = GARBAGE_RATIO * bottom.entries as f64;
     // What a full merge has already left behind will not go the second time.
     let is_swept = slot.swept.is_some_and(|swept| bottom.seq_max <= swept);
     let at_bottom = if is_swept { 0 } else { droppable(bottom) };
-    (above as f64 > many || at_bottom as f64 > many).then_some(Why::Tombstones)
+    (garbage as f64 > many || at_bottom as f64 > many).then_some(Why::Tombstones)
 }
 
 /// The first sequence number of the oldest reader at which more tombstones can go.
@@ -151,16 +159,16 @@ fn pinned_until(slot: &Slot, oldest_reader: u64) -> u64 {
     slot.runs.iter().filter(pinned).map(|run| run.seq_max).min().unwrap_or(u64::MAX)
 }
 
-/// Bytes a full merge would free if every upper entry replaced one of the bottom run. How far
-/// that is true in a slot is for the bandit to learn.
+/// Bytes a full merge would free, from what earlier ones found in the slot.
 fn reclaim(slot: &Slot, plan: &Plan, full: Option<Why>) -> f64 {
     let Some((bottom, upper)) = slot.runs.split_first().filter(|_| plan.first == 0) else {
         return 0.0;
     };
-    let above = bytes_of(upper) as f64;
+    let (above, below) = (bytes_of(upper) as f64, bottom.bytes as f64);
+    let replaced = (slot.repeats * above).min(below);
     if full != Some(Why::Tombstones) {
-        return above.min(bottom.bytes as f64);
+        return replaced;
     }
     let share = bottom.tombstones as f64 / bottom.entries.max(1) as f64;
-    above + share.min(1.0) * bottom.bytes as f64
+    (above + share.min(1.0) * below).max(replaced)
 }

@@ -44,11 +44,9 @@ pub struct Reward {
 /// The numbers of a slot that a pick compares, packed for the scan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arm {
-    /// Whether the slot may be picked.
-    pub(crate) is_eligible: bool,
     pub(crate) prior: f64,
     pub(crate) mean: f64,
-    /// 1 / sqrt(1 + pulls), and whether there were none.
+    /// 1 / sqrt(1 + pulls); 1 where there were none.
     pub(crate) doubt: f64,
     /// Flush sequence of the oldest fragment; `u64::MAX` if there is none.
     pub(crate) oldest_fragment: u64,
@@ -80,7 +78,9 @@ impl Scale {
 
     /// Flushes since the oldest fragment; 0 without one.
     fn age(&self, arm: &Arm) -> f64 {
-        self.flushed.saturating_sub(arm.oldest_fragment) as f64
+        let age = self.flushed.saturating_sub(arm.oldest_fragment);
+        // Narrow numbers become floats in one instruction, and the scan does little else.
+        f64::from(u32::try_from(age).unwrap_or(u32::MAX))
     }
 
     /// What the age of the oldest fragment multiplies the estimate by.

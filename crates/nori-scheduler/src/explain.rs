@@ -35,6 +35,8 @@ pub struct SlotState {
     pub mean: f64,
     /// Jobs the mean was learned from.
     pub pulls: f64,
+    /// The share of bytes above the bottom run that replace something, as full merges found it.
+    pub repeats: f64,
     /// Bytes of its runs.
     pub bytes: u64,
     /// How many runs it has.
@@ -66,6 +68,8 @@ pub struct Explanation {
     pub count: usize,
     /// Bytes the job reads.
     pub est_bytes: u64,
+    /// Bytes the job is hoped to free.
+    pub reclaim: f64,
     /// Estimated reward per byte written.
     pub prior: f64,
     /// What not knowing the slot well adds to the mean.
@@ -140,6 +144,7 @@ impl Scheduler {
             depth: slot.depth,
             mean: slot.mean,
             pulls: slot.pulls,
+            repeats: slot.repeats,
             bytes: slot.bytes,
             runs: slot.runs.len(),
         })
@@ -168,6 +173,7 @@ impl Scheduler {
             first: plan.first,
             count: plan.count,
             est_bytes: plan.est_bytes,
+            reclaim: found.reclaim,
             prior: found.prior,
             bonus: scale.bonus(arm),
             age_factor: scale.age_factor(arm),
@@ -217,11 +223,12 @@ impl fmt::Display for Explanation {
         }
         writeln!(
             f,
-            "  job: runs {}..{}, {} bytes; estimate {:.3e} x age {:.2} x (learned {:.2} from {:.0} \
-             jobs + bonus {:.2}) = {:.3e}",
+            "  job: runs {}..{}, {} bytes, {:.0} of them to be freed; estimate {:.3e} x age \
+             {:.2} x (learned {:.2} from {:.0} jobs + bonus {:.2}) = {:.3e}",
             self.first,
             self.first + self.count,
             self.est_bytes,
+            self.reclaim,
             self.prior,
             self.age_factor,
             state.mean,

@@ -164,8 +164,12 @@ impl Scheduler {
         Some(due(Plan::of(runs, first, runs.len(), base as u8)))
     }
 
-    /// One level's run goes into the next. Without one there, it only changes its level.
+    /// One level's run goes into the next. Without one there, it only changes its level. What is
+    /// above the base, left by another mode or a larger store, goes straight there.
     fn push_down(&self, index: usize, level: usize) -> Option<Plan> {
+        if level < self.targets().base {
+            return self.merge_into_base(index);
+        }
         let runs = &self.slots[index].runs;
         let is_part = |run: &RunView| (level..=level + 1).contains(&usize::from(run.level));
         let first = runs.iter().position(is_part)?;

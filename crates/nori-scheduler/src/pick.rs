@@ -124,8 +124,8 @@ impl Scheduler {
         match self.policy.mode {
             Mode::Leveled => self.leveled_pick(is_busy).is_some(),
             Mode::Atll | Mode::Tiered => {
-                let mut slots = self.arms.iter().zip(&self.slots);
-                slots.any(|(arm, slot)| arm.is_eligible && !is_busy(slot.id))
+                let mut slots = self.eligible.iter().zip(&self.slots);
+                slots.any(|(is_eligible, slot)| *is_eligible && !is_busy(slot.id))
             }
         }
     }
@@ -164,8 +164,8 @@ impl Scheduler {
     fn best(&self, is_busy: &dyn Fn(u64) -> bool) -> Option<usize> {
         let scale = self.scale();
         let mut best: Option<(usize, f64)> = None;
-        for (index, arm) in self.arms.iter().enumerate() {
-            if !arm.is_eligible {
+        for (index, (arm, is_eligible)) in self.arms.iter().zip(&self.eligible).enumerate() {
+            if !is_eligible {
                 continue;
             }
             let score = scale.score(arm);
@@ -195,10 +195,10 @@ impl Scheduler {
 
     /// Any eligible slot, each as likely as the next.
     fn any(&mut self, is_busy: &dyn Fn(u64) -> bool) -> Option<usize> {
-        let free = |&index: &usize| self.arms[index].is_eligible && !is_busy(self.slots[index].id);
+        let free = |&index: &usize| self.eligible[index] && !is_busy(self.slots[index].id);
         let count = (0..self.arms.len()).filter(free).count();
         let chosen = self.rng.index(count);
-        let free = |&index: &usize| self.arms[index].is_eligible && !is_busy(self.slots[index].id);
+        let free = |&index: &usize| self.eligible[index] && !is_busy(self.slots[index].id);
         (0..self.arms.len()).filter(free).nth(chosen)
     }
 
@@ -208,8 +208,10 @@ impl Scheduler {
 
     fn picked(&mut self, index: usize, plan: Plan, why: Why, explored: bool) -> Pick {
         let (scale, arm) = (self.scale(), self.arms[index]);
-        self.slots[index].sweeping = self.oldest_reader;
-        let slot = &self.slots[index];
+        let slot = &mut self.slots[index];
+        slot.sweeping = self.oldest_reader;
+        let bottom = slot.runs.first().map_or(0, |run| run.bytes);
+        slot.merging_upper = plan.est_bytes.saturating_sub(bottom);
         Pick {
             slot: slot.id,
             first: plan.first,

@@ -1,6 +1,7 @@
 //! The scheduler: all slots in guard order, and what is cached of each.
 //!
-//! 1. `slots`, `assessed` and `arms` have one entry a slot, in guard order; `index` finds them.
+//! 1. `slots`, `assessed`, `arms` and `eligible` have one entry a slot, in guard order; `index`
+//!    finds them.
 //! 2. `flushes`, `total_bytes`, `levels` and `debt` are sums over the slots, kept in step by every
 //!    change of a slot's runs.
 //! 3. What is cached of a slot is what `assess` says of it now: runs, zone and the oldest reader
@@ -26,6 +27,8 @@ pub struct Scheduler {
     pub(crate) slots: Vec<Slot>,
     pub(crate) assessed: Vec<Assessment>,
     pub(crate) arms: Vec<Arm>,
+    /// Whether the slot may be picked; apart from the arms so that the scan skips fast.
+    pub(crate) eligible: Vec<bool>,
     pub(crate) index: HashMap<u64, usize>,
     /// How many fragments each flush still has.
     pub(crate) flushes: BTreeMap<u64, usize>,
@@ -61,6 +64,7 @@ impl Scheduler {
             slots: Vec::new(),
             assessed: Vec::new(),
             arms: Vec::new(),
+            eligible: Vec::new(),
             index: HashMap::new(),
             flushes: BTreeMap::new(),
             total_bytes: 0,
@@ -148,6 +152,7 @@ impl Scheduler {
         self.slots.remove(index);
         self.assessed.remove(index);
         self.arms.remove(index);
+        self.eligible.remove(index);
         self.index.remove(&slot);
         self.reindex(index);
     }
@@ -191,7 +196,7 @@ impl Scheduler {
         let index = self.index_of(pick.slot)?;
         let slot = &mut self.slots[index];
         if pick.first == 0 && pick.why != Why::Oversized {
-            slot.swept = slot.swept.max(Some(slot.sweeping));
+            slot.note_full_merge(done.bytes_read.saturating_sub(done.bytes_written));
         }
         if pick.why.is_forced() || self.policy.mode != Mode::Atll {
             self.refresh(index);
@@ -243,8 +248,8 @@ impl Scheduler {
         self.assessed[index] = found;
         let slot = &self.slots[index];
         let fragment = first_fragment(&slot.runs);
+        self.eligible[index] = found.own.is_some_and(|plan| plan.why.is_some());
         self.arms[index] = Arm {
-            is_eligible: found.own.is_some_and(|plan| plan.why.is_some()),
             prior: found.prior,
             mean: slot.mean,
             doubt: 1.0 / (1.0 + slot.pulls).sqrt(),
@@ -266,16 +271,11 @@ impl Scheduler {
     /// Puts an empty slot at a place.
     fn place(&mut self, index: usize, slot: Slot) {
         let index = index.min(self.slots.len());
-        let none = Arm {
-            is_eligible: false,
-            prior: 0.0,
-            mean: slot.mean,
-            doubt: 1.0,
-            oldest_fragment: u64::MAX,
-        };
+        let none = Arm { prior: 0.0, mean: slot.mean, doubt: 1.0, oldest_fragment: u64::MAX };
         self.slots.insert(index, slot);
         self.assessed.insert(index, Assessment::default());
         self.arms.insert(index, none);
+        self.eligible.insert(index, false);
         self.reindex(index);
     }
 

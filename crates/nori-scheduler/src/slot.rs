@@ -13,6 +13,9 @@ use crate::run::{RunView, bytes_of};
 /// How fast the learned depth follows what is measured.
 const DEPTH_STEP: f64 = 0.1;
 
+/// How fast the share of repeated writes follows what full merges find.
+const REPEATS_STEP: f64 = 0.5;
+
 /// How fast the typical fragment follows the newest.
 const UNIT_STEP: f64 = 1.0 / 8.0;
 
@@ -41,12 +44,16 @@ pub(crate) struct Slot {
     pub(crate) mean: f64,
     /// Jobs the mean was learned from.
     pub(crate) pulls: f64,
+    /// The share of bytes above the bottom run that replace something, as full merges found it.
+    pub(crate) repeats: f64,
     /// The slot cannot be cut: all its keys are one user key.
     pub(crate) is_unsplittable: bool,
     /// A full merge has dropped every tombstone up to this sequence number.
     pub(crate) swept: Option<u64>,
     /// The oldest reader when the job that runs now was picked.
     pub(crate) sweeping: u64,
+    /// Bytes above the bottom run in the job that runs now.
+    pub(crate) merging_upper: u64,
     /// Counted since the last tick.
     pub(crate) seen: Reads,
     /// Flushed bytes since the last tick.
@@ -68,9 +75,11 @@ impl Slot {
             depth: 1.0,
             mean: 1.0,
             pulls: 0.0,
+            repeats: 1.0,
             is_unsplittable: false,
             swept: None,
             sweeping: 0,
+            merging_upper: 0,
             seen: Reads::default(),
             flushed: 0.0,
         }
@@ -117,8 +126,20 @@ impl Slot {
     }
 
     pub(crate) fn demand(&self, policy: &Policy, slots: usize) -> Demand {
-        let ratio = self.bytes as f64 / self.unit(policy, slots);
+        // What a merge of all runs would write is what the ratio is about: the distinct keys. The
+        // largest run holds nearly all of them, the sum of all runs counts rewritten keys twice.
+        let distinct = self.runs.iter().map(|run| run.bytes).max().unwrap_or(0);
+        let ratio = distinct as f64 / self.unit(policy, slots);
         Demand { reads: self.reads, writes: self.writes, ratio, k: self.k }
+    }
+
+    /// Learns from a finished full merge how much of what was written replaced something.
+    pub(crate) fn note_full_merge(&mut self, freed: u64) {
+        self.swept = self.swept.max(Some(self.sweeping));
+        if self.merging_upper > 0 {
+            let share = (freed as f64 / self.merging_upper as f64).min(1.0);
+            self.repeats += (share - self.repeats) * REPEATS_STEP;
+        }
     }
 
     /// A slot that starts with what this one has learned, and a share of its traffic.
@@ -147,6 +168,7 @@ impl Slot {
         };
         self.depth = weigh(self.depth, right.depth, (self.reads, right.reads));
         self.mean = weigh(self.mean, right.mean, (self.pulls, right.pulls));
+        self.repeats = self.repeats.max(right.repeats);
         self.pulls += right.pulls;
         self.reads += right.reads;
         self.writes += right.writes;
