@@ -197,6 +197,20 @@ impl Wal {
         self.shared.lock().durable
     }
 
+    /// How many bytes of segments have been appended and are not known to be synced. For a
+    /// background step that calls [`Wal::sync`] each few MiB: a log that is left dirty for long
+    /// makes one sync expensive for whoever needs it, be it for another file.
+    pub fn unsynced_bytes(&self) -> u64 {
+        let shared = self.shared.lock();
+        let durable = shared.durable;
+        let unsynced = shared.segments.iter().map(|s| match s.number.cmp(&durable.segment) {
+            std::cmp::Ordering::Less => 0,
+            std::cmp::Ordering::Equal => s.end.saturating_sub(durable.offset),
+            std::cmp::Ordering::Greater => s.end,
+        });
+        unsynced.sum()
+    }
+
     /// The first failure that ended writes, if there was one.
     pub fn poisoned(&self) -> Option<Arc<str>> {
         self.poison.cause()

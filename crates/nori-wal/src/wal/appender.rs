@@ -51,7 +51,6 @@ impl Appender {
         Position::new(self.header.number, self.at)
     }
 
-    /// Takes another segment's place and keeps its buffer.
     /// Cuts the room that no record uses.
     pub(super) fn cut_room(&mut self) -> FsResult<()> {
         // Less room than there is would only be made again; more would be written past.
@@ -59,6 +58,7 @@ impl Appender {
         self.file.truncate(self.at).map_err(|e| self.named(e))
     }
 
+    /// Takes another segment's place and keeps its buffer.
     pub(super) fn replace(&mut self, mut next: Appender) {
         next.buffer = std::mem::take(&mut self.buffer);
         *self = next;

@@ -4,13 +4,18 @@
 //!    names are touched. So a failure is reported and may be retried; it does not poison.
 //! 2. A spare's old name may come back after a power cut. It lies below the floor, where no one
 //!    looks.
+//! 3. A file waits as a spare only when its bytes are on disk: whoever makes it a segment syncs
+//!    its header and must not pay for 64 MiB of an earlier life.
 
 use super::appender::write_zeros;
 use super::segments::{Spare, abandon, create_spare};
 use super::{Segment, Wal, segment_path};
 use crate::error::{Error, Result};
-use nori_env::{FsError, FsResult};
+use nori_env::{File, FsError, FsResult};
 use nori_types::{FileName, FileNumber};
+
+/// Zeros are synced in pieces of this length, so that other syncs get their turn at the disk.
+const PREPARED_BYTES: u64 = 8 << 20;
 
 impl Wal {
     /// Gives up the segments below `floor` that no pin holds; returns their numbers. The caller
@@ -50,12 +55,21 @@ impl Wal {
         if wanted && room <= self.options.spare_bytes_max && self.poison.cause().is_none() {
             let path = self.dir.join(FileName::Spare(FileNumber(segment.number)).to_string());
             if self.fs.rename(&from, &path).is_ok() {
-                let file = segment.file.clone();
-                self.shared.lock().spares.push(Spare { path, file, room, recycled: true });
-                return Ok(());
+                let spare = Spare { path, file: segment.file.clone(), room, recycled: true };
+                return self.keep(spare, segment.end() <= self.durable());
             }
         }
         gone(self.fs.remove(&from))
+    }
+
+    /// Keeps a file as a spare; `clean` if its records are synced.
+    fn keep(&self, spare: Spare, clean: bool) -> FsResult<()> {
+        // What it holds is needed by no one, so a failed sync ends the file, not the log.
+        if !clean && spare.file.sync_data().is_err() {
+            return gone(self.fs.remove(&spare.path));
+        }
+        self.shared.lock().spares.push(spare);
+        Ok(())
     }
 
     /// Writes a spare file of `bytes` zeros if none waits, so that the next segment need not pay
@@ -70,7 +84,7 @@ impl Wal {
             return Ok(false);
         }
         let mut spare = create_spare(&*self.fs, &self.dir).map_err(Error::growing)?;
-        let written = write_zeros(&*spare.file, 0, bytes).and_then(|()| spare.file.sync_data());
+        let written = write_synced_zeros(&*spare.file, bytes);
         written.map_err(|e| abandon(&*self.fs, &spare, e))?;
         spare.room = bytes;
         self.shared.lock().spares.push(spare);
@@ -123,6 +137,19 @@ impl Wal {
             }
         }
         failed.map_or(Ok(swept), |e| Err(e.into()))
+    }
+}
+
+fn write_synced_zeros(file: &dyn File, bytes: u64) -> FsResult<()> {
+    let mut at = 0;
+    loop {
+        let to = bytes.min(at + PREPARED_BYTES);
+        write_zeros(file, at, to)?;
+        file.sync_data()?;
+        if to == bytes {
+            return Ok(());
+        }
+        at = to;
     }
 }
 

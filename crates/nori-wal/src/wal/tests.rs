@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::replay::{RecoveryMode, replay};
-use nori_env::{Cut, MemFs};
+use nori_env::{Cut, Fault, FaultFs, FaultRule, FsOp, MemFs};
 
 const DIR: &str = "/wal";
 
@@ -168,6 +168,60 @@ fn retired_segments_become_spares_and_spares_segments() {
     // The newest segment is never given up.
     assert_eq!(wal.retire(u64::MAX).unwrap(), [4, 5]);
     assert_eq!(wal.live_segments(), [6]);
+}
+
+/// A spare whose old records are still in memory would make the next segment's header wait for
+/// all of them.
+#[test]
+fn a_spare_has_its_bytes_on_disk() {
+    let (fs, wal) = fresh(1);
+    append(&wal, &[&[9; 300]]);
+    wal.next_segment().unwrap();
+    let on_disk = || {
+        let disk = fs.crash(Cut::SyncedOnly, 1);
+        disk.read_file("/wal/000001.wal").unwrap().iter().filter(|b| **b == 9).count()
+    };
+    assert_eq!(on_disk(), 0);
+    wal.retire(2).unwrap();
+    assert_eq!(on_disk(), 300);
+    // One whose records are durable is not synced again.
+    append(&wal, &[b"x"]);
+    wal.next_segment().unwrap();
+    wal.sync().unwrap();
+    let operations = fs.operations();
+    wal.retire(3).unwrap();
+    assert_eq!(fs.operations(), operations + 1, "more than a rename");
+}
+
+#[test]
+fn a_segment_that_cannot_be_synced_is_no_spare_and_no_poison() {
+    let fs = FaultFs::new(Arc::new(MemFs::new(1)));
+    let wal = Wal::create(Arc::new(fs.clone()), Path::new(DIR), 1, options()).unwrap();
+    append(&wal, &[b"in a table"]);
+    wal.next_segment().unwrap();
+    fs.inject(FaultRule::new(Fault::Eio).on(FsOp::Sync).nth(0));
+    assert_eq!(wal.retire(2).unwrap(), [1]);
+    assert_eq!(fs.list(Path::new(DIR)).unwrap(), ["000002.wal"]);
+    append(&wal, &[b"goes on"]);
+    wal.sync().unwrap();
+    assert_eq!(wal.poisoned(), None);
+}
+
+#[test]
+fn unsynced_bytes_are_counted_over_segments() {
+    let (_, wal) = fresh(1);
+    assert_eq!(wal.unsynced_bytes(), 0);
+    let first = append(&wal, &[b"one", b"two"]);
+    assert_eq!(wal.unsynced_bytes(), first.bytes);
+    wal.sync().unwrap();
+    assert_eq!(wal.unsynced_bytes(), 0);
+    let more = append(&wal, &[b"three"]).bytes;
+    wal.next_segment().unwrap();
+    wal.next_segment().unwrap();
+    // A segment's header is synced before its name; it is counted until the log is.
+    assert_eq!(wal.unsynced_bytes(), more + 2 * LOG_HEADER_BYTES);
+    wal.sync().unwrap();
+    assert_eq!(wal.unsynced_bytes(), 0);
 }
 
 #[test]
