@@ -23,6 +23,7 @@ mod flush;
 mod jobs;
 mod keyspaces;
 mod learned;
+mod log;
 mod maintain;
 mod open;
 mod pressure;

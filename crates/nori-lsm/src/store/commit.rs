@@ -163,6 +163,7 @@ impl Store {
         let payloads = std::iter::once(&*own).chain(&*others).filter_map(Commit::payload);
         let appended = writer.wal.append(payloads)?;
         self.assigned.store(last.get(), Ordering::Relaxed);
+        self.note_appended(&appended);
         if load.sync && !planted(Plant::AckBeforeSync) {
             let synced = writer.wal.sync_to(appended.end);
             if !planted(Plant::SyncErrorIgnored) {

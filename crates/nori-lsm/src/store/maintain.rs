@@ -72,12 +72,7 @@ impl Store {
         let settled = if lost { Ok(()) } else { self.settle(writer) };
         self.save_learned_now_and_then();
         let cleaned = settled.and_then(|()| self.clean(writer));
-        // A store that is hardly written to needs no segment ahead.
-        let soon = self.pin().active.table.bytes() >= self.config.memtable_bytes / 2;
-        let prepared = match writer.wal.poisoned() {
-            None if soon => writer.wal.prepare_spare(self.spare_bytes()).map_err(Error::from),
-            _ => Ok(false),
-        };
+        let prepared = self.prepare_segment(writer);
         let done = cleaned.and_then(|cleaned| Ok(prepared? || cleaned));
         let outcome = done.as_ref().map(|_| ()).map_err(Clone::clone);
         self.health.note(Work::Cleaning, &outcome, &self.events);
@@ -92,11 +87,6 @@ impl Store {
         let deleted = deleted?;
         retired?;
         Ok(deleted || freed)
-    }
-
-    /// How much of a segment is written ahead with zeros: a memtable's worth, to a limit.
-    fn spare_bytes(&self) -> u64 {
-        (self.config.memtable_bytes as u64).min(64 << 20)
     }
 
     fn delete_obsolete(&self, writer: &Writer) -> Result<bool> {
@@ -138,7 +128,11 @@ impl Store {
 
     /// The periodic sync, if it is due.
     pub(crate) fn sync_step(&self) -> Result<bool> {
-        let due = self.until_sync().is_some_and(|left| left.is_zero());
+        self.sync_if(self.until_sync().is_some_and(|left| left.is_zero()))
+    }
+
+    /// A sync by the background, `due` or not.
+    pub(crate) fn sync_if(&self, due: bool) -> Result<bool> {
         let Some(writer) = self.writer.as_ref().filter(|_| due) else { return Ok(false) };
         if writer.wal.poisoned().is_some() {
             return Ok(false);
@@ -147,7 +141,7 @@ impl Store {
         if writer.wal.durable() >= writer.wal.end() {
             return Ok(false);
         }
-        let done = if planted(Plant::PeriodicSyncSkipped) { Ok(()) } else { self.sync() };
+        let done = if planted(Plant::PeriodicSyncSkipped) { Ok(()) } else { self.sync_log(writer) };
         self.health.note(Work::Sync, &done, &self.events);
         done.map(|()| true)
     }
@@ -159,6 +153,10 @@ impl Store {
         if let Some(cause) = writer.wal.poisoned() {
             return Err(Error::Poisoned { cause });
         }
+        self.sync_log(writer)
+    }
+
+    fn sync_log(&self, writer: &Writer) -> Result<()> {
         let synced = writer.wal.sync();
         if synced.is_err() {
             // Those who wait for room wait in vain now.

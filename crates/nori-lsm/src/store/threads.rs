@@ -1,11 +1,9 @@
-//! The background threads: one flushes, one syncs if syncs are periodic, the others do
-//! everything else.
+//! The background threads: one flushes, one takes care of the log, the others do everything else.
 //!
 //! 1. They hold the store but not its handle, so that the last handle can end them.
 //! 2. A step that failed is not tried again before its back-off is over; only closing ends the
 //!    wait. Other threads' signals do not: each failure makes some.
 
-use crate::config::Durability;
 use crate::error::Result;
 use crate::health::Work;
 use crate::store::state::Store;
@@ -21,13 +19,11 @@ const IDLE: Duration = Duration::from_millis(500);
 pub(crate) fn start(store: &Arc<Store>, workers: usize) -> Vec<JoinHandle<()>> {
     let flush = spawn(store, "nori-flush", |store| run(&store, Work::Flush, Store::flush_step));
     // A thread of its own: a flush may take longer than the time between two syncs, or fail.
-    let periodic = matches!(store.config.durability, Durability::Interval(_));
-    let sync = periodic
-        .then(|| spawn(store, "nori-sync", |store| run(&store, Work::Sync, Store::sync_step)));
+    let log = spawn(store, "nori-log", |store| run(&store, Work::Sync, Store::log_step));
     let work = (0..workers).map(|_| {
         spawn(store, "nori-work", |store| run(&store, Work::Compaction, Store::work_step))
     });
-    std::iter::once(flush).chain(sync).chain(work).flatten().collect()
+    std::iter::once(flush).chain([log]).chain(work).flatten().collect()
 }
 
 fn spawn(
