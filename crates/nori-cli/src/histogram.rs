@@ -27,6 +27,12 @@ pub(crate) struct Latency {
     pub(crate) max_ns: u64,
 }
 
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram::new()
+    }
+}
+
 impl Histogram {
     /// An empty one.
     pub(crate) fn new() -> Histogram {

@@ -1,7 +1,9 @@
 //! What the machine says of this process and of files. Where it does not say, `None`.
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::Duration;
 
 /// Clock ticks per second in /proc: fixed at 100 for user space on today's architectures.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -37,6 +39,28 @@ pub(crate) fn cpu_seconds() -> Option<f64> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
     Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
+}
+
+/// How long the thread that made this has been ready to run while others had the processors.
+pub(crate) struct CpuWait(Option<fs::File>);
+
+impl CpuWait {
+    pub(crate) fn of_this_thread() -> CpuWait {
+        CpuWait(fs::File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// So far; zero where the machine does not say.
+    pub(crate) fn so_far(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds().unwrap_or(0))
+    }
+
+    fn nanoseconds(&self) -> Option<u64> {
+        let mut text = [0; 64];
+        let mut file = self.0.as_ref()?;
+        file.seek(SeekFrom::Start(0)).ok()?;
+        let len = file.read(&mut text).ok()?;
+        std::str::from_utf8(text.get(..len)?).ok()?.split_whitespace().nth(1)?.parse().ok()
+    }
 }
 
 /// Bytes of all files below a directory. What cannot be looked at counts nothing: files may go

@@ -22,6 +22,8 @@ pub(super) struct Second {
     pub(super) puts_per_second: f64,
     pub(super) reads_per_second: f64,
     pub(super) worst_put_ms: f64,
+    /// Without waiting for a processor.
+    pub(super) worst_put_own_ms: f64,
     pub(super) memtable_bytes: u64,
     pub(super) cache_bytes: u64,
     pub(super) memory_bytes: u64,
@@ -69,7 +71,7 @@ pub(super) fn begin(args: &HotspotArgs, out: &mut Out) -> Result<(), Failure> {
         args.buffer_kb,
     ))?;
     out.say(
-        "    s  phase     puts/s    reads/s  worst ms  memtables      cache     memory  tables   \
+        "    s  phase     puts/s    reads/s  worst ms  own ms  memtables      cache     memory  tables   \
          l0  slots  runs  pressure     WA",
     )
 }
@@ -77,13 +79,14 @@ pub(super) fn begin(args: &HotspotArgs, out: &mut Out) -> Result<(), Failure> {
 /// Tells one second as it ends.
 pub(super) fn second(second: &Second, out: &mut Out) -> Result<(), Failure> {
     out.say(format!(
-        "{:>5.0} {:>6} {:>10} {:>10} {:>9.1} {:>10} {:>10} {:>10} {:>7} {:>4} {:>6} {:>5} {:>9.2} \
+        "{:>5.0} {:>6} {:>10} {:>10} {:>9.1} {:>7.1} {:>10} {:>10} {:>10} {:>7} {:>4} {:>6} {:>5} {:>9.2} \
          {:>6.2}",
         second.second,
         second.phase,
         units::count(second.puts_per_second as u64),
         units::count(second.reads_per_second as u64),
         second.worst_put_ms,
+        second.worst_put_own_ms,
         units::bytes(second.memtable_bytes),
         units::bytes(second.cache_bytes),
         units::bytes(second.memory_bytes),
@@ -124,7 +127,9 @@ pub(super) fn end(
             "seconds": loaded.elapsed.as_secs_f64(),
             "puts_per_second": per_second,
             "put_latency": loaded.puts.latency(),
+            "put_latency_own": loaded.puts_own.latency(),
             "puts_slow": loaded.slow,
+            "puts_slow_own": loaded.slow_own,
             "reads": loaded.reads.total(),
             "read_latency": loaded.reads.latency(),
             "reads_wrong": loaded.wrong.len(),
@@ -165,7 +170,19 @@ fn summary(
         ("time", units::time(loaded.elapsed)),
         ("puts/s", units::count(per_second)),
         ("a put", latency(loaded.puts.latency())),
-        ("slow puts", format!("{} above {}", loaded.slow, units::time(SLOW))),
+        (
+            "its own",
+            format!("{} (without waiting for a processor)", latency(loaded.puts_own.latency())),
+        ),
+        (
+            "slow puts",
+            format!(
+                "{} above {}, {} on their own",
+                loaded.slow,
+                units::time(SLOW),
+                loaded.slow_own
+            ),
+        ),
         ("stalls", units::count(settled.stalls)),
         ("reads", format!("{}, {} wrong", units::count(loaded.reads.total()), loaded.wrong.len())),
         ("a read", latency(loaded.reads.latency())),
