@@ -62,6 +62,8 @@ pub(crate) enum Command {
     DemoWriter(DemoWriterArgs),
     /// Measure: fills, reads, scans, durable writes.
     Bench(BenchArgs),
+    /// Play the compaction policy over synthetic stores, flush by flush, and print what it costs.
+    PolicySim(PolicySimArgs),
 }
 
 #[derive(Debug, Args)]
@@ -358,4 +360,27 @@ pub(crate) struct BenchArgs {
     /// Leave the store for looking at.
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicySimArgs {
+    #[command(subcommand)]
+    pub(crate) what: PolicySim,
+}
+
+/// What can be simulated.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicySim {
+    /// Seven workloads without a limit on compaction: write, read and space amplification.
+    Table {
+        /// Live data in GB, in memtables of 64 MiB.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        gb: u64,
+    },
+    /// Who should be compacted first when compaction has a budget: runs a read looks into.
+    Bandit {
+        /// Seeds to take the mean of.
+        #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=1000))]
+        seeds: u64,
+    },
 }

@@ -20,6 +20,7 @@ mod histogram;
 mod machine;
 mod numbers;
 mod out;
+mod policy_sim;
 mod progress;
 mod stores;
 mod table;
@@ -66,5 +67,6 @@ fn run(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Demo(args) => demo::demo(&args, out),
         Command::DemoWriter(args) => demo::writer::run(&args, out),
         Command::Bench(args) => bench::bench(&args, out),
+        Command::PolicySim(args) => policy_sim::run(&args, out),
     }
 }

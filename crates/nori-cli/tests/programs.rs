@@ -55,6 +55,24 @@ fn each_workload_is_measured() {
 }
 
 #[test]
+fn the_policy_is_simulated_alike_each_time() {
+    let dir = Dir::new();
+    let rows = dir.json("policy-sim table --gb 1");
+    assert_eq!(rows, dir.json("policy-sim table --gb 1"));
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 14, "seven workloads, two prices of a look");
+    for row in rows {
+        let number = |name: &str| row[name].as_f64().unwrap();
+        assert!(
+            number("write_amplification") > 0.1 && number("read_amplification") >= 1.0,
+            "{row}"
+        );
+    }
+    let told = dir.ok("policy-sim table --gb 1");
+    assert!(told.contains("moving hot spot") && told.lines().count() == 16, "{told}");
+}
+
+#[test]
 fn reads_alone_fill_first_and_the_store_may_stay() {
     let dir = Dir::new();
     let table = dir.ok("bench --keys 500 --workload readrandom --keep --compression none");
