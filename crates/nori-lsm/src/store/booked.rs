@@ -11,6 +11,8 @@ pub(crate) struct InstalledFlush {
     pub(crate) flush_seq: u64,
     /// Slots and bytes; all bytes of all tables.
     pub(crate) parts: Vec<(u64, u64)>,
+    /// Runs that found their place on the way.
+    pub(crate) moves: u64,
 }
 
 impl InstalledFlush {
@@ -33,7 +35,8 @@ impl InstalledFlush {
                 part.1 += rest;
             }
         }
-        InstalledFlush { flush_seq: edit.flush_seq().unwrap_or(0), parts }
+        let (flush_seq, moves) = (edit.flush_seq().unwrap_or(0), edit.moved().count() as u64);
+        InstalledFlush { flush_seq, parts, moves }
     }
 }
 

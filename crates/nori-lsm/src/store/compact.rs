@@ -16,7 +16,7 @@ use crate::store::state::{Store, Writer};
 use nori_compaction::{Output, Retain};
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
-use nori_manifest::{Run, Slot, SlotId, TableRef};
+use nori_manifest::{Run, Slot, SlotId, TableRef, VersionEdit};
 use nori_scheduler::{Done, Pick, Why};
 use nori_types::{KeyRange, SeqNo};
 use std::collections::BTreeSet;
@@ -178,7 +178,7 @@ impl Store {
     fn move_runs(&self, writer: &Writer, id: SlotId, pick: &Pick) -> Result<bool> {
         let version = &self.pin().version;
         if let Some(moves) = version.trivial_moves(id, self.level_of_one()) {
-            self.log_edit(writer, move |_, _| Ok(moves))?;
+            self.log_moves(writer, moves)?;
             return Ok(true);
         }
         let relabels = matches!(pick.why, Why::LevelFull | Why::TierFull | Why::OldestFlush);
@@ -188,8 +188,16 @@ impl Store {
             return Ok(false);
         }
         let moves = version.edit_move_run(id, pick.first, pick.first, pick.level)?;
-        self.log_edit(writer, move |_, _| Ok(moves))?;
+        self.log_moves(writer, moves)?;
         Ok(true)
+    }
+
+    /// Moves were made of an older version: flushes since then only added newer runs.
+    fn log_moves(&self, writer: &Writer, moves: VersionEdit) -> Result<()> {
+        let count = moves.moved().count() as u64;
+        self.log_edit(writer, move |_, _| Ok(moves))?;
+        Counters::add(&self.counters.trivial_moves, count);
+        Ok(())
     }
 
     /// The level of a slot's only run.

@@ -16,7 +16,7 @@ use crate::store::state::{Store, Writer};
 use crate::super_version::Mem;
 use nori_compaction::Output;
 use nori_env::sync::{Arc, Mutex};
-use nori_manifest::Version;
+use nori_manifest::{SlotId, Version};
 use nori_types::{FileNumber, SeqNo};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -102,9 +102,10 @@ impl Store {
                 let last = table.last_seq();
                 let edit = version.edit_flush(&tables, &holds, floor, last, durable);
                 let edit = store.measured(version, edit)?;
+                let may_move = |slot: SlotId| free.contains(&slot.0);
+                let edit = version.with_moves(edit, store.level_of_one(), &may_move)?;
                 *told.lock() = InstalledFlush::of(&edit);
-                Ok(version
-                    .with_moves(edit, store.level_of_one(), &|slot| free.contains(&slot.0))?)
+                Ok(edit)
             },
             move |old, version| old.flushed(&flushed, version),
         );
@@ -133,6 +134,7 @@ impl Store {
         Counters::add(&self.counters.flushed_user_bytes, user);
         let bytes: u64 = flush.parts.iter().map(|(_, bytes)| bytes).sum();
         Counters::add(&self.counters.flush_bytes, bytes);
+        Counters::add(&self.counters.trivial_moves, flush.moves);
         let now = self.config.clock.now();
         let changes = self.brain.flushed(now, flush.flush_seq, &flush.parts, user_bytes);
         self.tell_heat(changes);

@@ -39,8 +39,9 @@ fn check_files(fs: &dyn FileSystem, store: &Lsm) -> Checked<()> {
     let list = |sub: &str| fs.list(&Path::new(ROOT).join(sub)).map_err(|e| e.to_string());
     let (root, wal, sst) = (list("")?, list("wal")?, list("sst")?);
     let metrics = store.metrics();
-    let expected = ["CURRENT", "LOCK", "MANIFEST-", "lost", "sst", "wal"];
-    let known = root.iter().all(|name| expected.iter().any(|e| name.starts_with(e)));
+    let expected = ["CURRENT", "HEAT", "LOCK", "lost", "sst", "wal"];
+    let known = |name: &String| name.starts_with("MANIFEST-") || expected.contains(&&name[..]);
+    let known = root.iter().all(known);
     let manifests = root.iter().filter(|n| n.starts_with("MANIFEST-")).count();
     if !known || manifests != 1 || wal.len() != 1 || sst.len() as u64 != metrics.tables {
         return Err(format!("orphans: {root:?} {wal:?} {sst:?}, {} tables live", metrics.tables));
