@@ -3,14 +3,17 @@
 //! ```text
 //! bytes     32   a slice of the batch's buffer: key ++ value
 //! key_len    4   where the value begins
-//! head      12   the key's first 12 bytes, big-endian, filled up with zeros (4 + 8)
+//! head      68   the key's first 68 bytes, big-endian, filled up with zeros (4 + 8 * 8)
 //! trailer    8   sequence number << 8 | kind
 //! ```
 //!
 //! A search reads a node per step, and each node costs a cache miss. The head sits in the node,
-//! so most steps end without a second miss in the batch's buffer. It has twelve bytes because the
-//! first ones tell little: a keyspace id (one byte for the first 128 keyspaces), often the upper
-//! half of a counter.
+//! so steps end without a second miss in the batch's buffer. It is long because the first bytes
+//! tell little: a keyspace id (one byte for the first 128 keyspaces), a table's name, the upper
+//! half of a counter; and for the sake of the day when the memtable is freed. glibc's allocator
+//! puts pieces of up to 128 bytes on lists, unmerged, and merges them all at once when it likes
+//! to, while it holds the lock that writers need: a quarter of a second for half a million nodes.
+//! Larger pieces it merges one by one.
 //!
 //! 1. Entries are ordered as [`InternalKey`]: keys bytewise, then sequence numbers from high to
 //!    low, then kinds from high to low.
@@ -23,6 +26,9 @@ use bytes::Bytes;
 use nori_types::{InternalKey, SeqNo, ValueKind};
 use std::cmp::Ordering;
 
+/// How much of a key lies in its entry.
+const HEAD_BYTES: usize = 68;
+
 /// A version of a key, with its value.
 ///
 /// The order of the fields puts what a search reads next to the tower of pointers that the map
@@ -33,7 +39,7 @@ pub(crate) struct Entry {
     bytes: Bytes,
     key_len: u32,
     head_first: u32,
-    head_rest: u64,
+    head_rest: [u64; 8],
     trailer: u64,
 }
 
@@ -110,12 +116,16 @@ pub(crate) fn with_probe<R>(target: InternalKey<'_>, search: impl FnOnce(&Entry)
     search(&probe)
 }
 
-fn head(key: &[u8]) -> (u32, u64) {
-    let mut padded = [0; 12];
-    let len = key.len().min(12);
+fn head(key: &[u8]) -> (u32, [u64; 8]) {
+    let mut padded = [0; HEAD_BYTES];
+    let len = key.len().min(HEAD_BYTES);
     padded[..len].copy_from_slice(&key[..len]);
     let [a, b, c, d, rest @ ..] = padded;
-    (u32::from_be_bytes([a, b, c, d]), u64::from_be_bytes(rest))
+    let mut words = [0; 8];
+    for (word, bytes) in words.iter_mut().zip(rest.as_chunks().0) {
+        *word = u64::from_be_bytes(*bytes);
+    }
+    (u32::from_be_bytes([a, b, c, d]), words)
 }
 
 fn trailer(seq: SeqNo, kind: ValueKind) -> u64 {
@@ -125,8 +135,9 @@ fn trailer(seq: SeqNo, kind: ValueKind) -> u64 {
 impl Ord for Entry {
     #[inline]
     fn cmp(&self, other: &Entry) -> Ordering {
-        let heads = (self.head_first, self.head_rest).cmp(&(other.head_first, other.head_rest));
+        let heads = self.head_first.cmp(&other.head_first);
         heads
+            .then_with(|| self.head_rest.cmp(&other.head_rest))
             .then_with(|| self.user_key().cmp(other.user_key()))
             .then_with(|| other.trailer.cmp(&self.trailer))
     }

@@ -32,6 +32,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A table is synced each time it has grown by so much, so that no sync of the log has to wait
+/// for tens of MiB of a table on its way.
+const TABLE_WRITE_BACK_BYTES: u64 = 8 << 20;
+
 /// Where a store's files are.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
@@ -154,6 +158,7 @@ impl Store {
         let dir = &self.paths.sst;
         let mut to = Destination::new(&*self.fs, dir, &numbers, &table, table_bytes);
         to.cancelled = cancellable.then_some(&self.cancelled);
+        to.writeback_bytes = Some(TABLE_WRITE_BACK_BYTES);
         job(&to).map_err(Error::from)
     }
 
