@@ -6,7 +6,7 @@
 use crate::{ROOT, check, config, files, fill, key, on, open};
 use nori_env::sync::{Arc, thread};
 use nori_env::{Clock, Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs, SystemClock};
-use nori_lsm::{Background, Config, Durability, ErrorKind, Lsm};
+use nori_lsm::{Background, Config, Durability, ErrorKind, Lsm, VizEvent};
 use std::time::Duration;
 
 fn faulty(seed: u64) -> (MemFs, FaultFs, Config) {
@@ -277,4 +277,30 @@ fn writing_resumes_when_a_full_disk_has_room_again() {
         assert_eq!(store.get(key(m)).expect("reads").map(|v| v.len()), Some(300));
     }
     store.close().expect("closes");
+}
+
+/// A log that piles up in the page cache makes one sync expensive for whoever needs it, so it is
+/// written back though nobody asked for a sync.
+#[test]
+fn a_buffered_log_is_written_back_in_the_background() {
+    let disk = MemFs::new(24);
+    let config = config(on(&disk))
+        .durability(Durability::Buffered)
+        .background(Background::Threads(1))
+        .memtable_bytes(64 << 20);
+    let store = Lsm::open_with(ROOT, config).expect("opens");
+    let mut events = store.events();
+    for n in 0..12 {
+        store.put(key(n), vec![7; 1 << 20]).expect("writes");
+    }
+    let mut tries = 0..500;
+    let synced = tries.any(|_| {
+        let event = events.try_next();
+        if event.is_none() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        matches!(event, Some(VizEvent::WalSynced { .. }))
+    });
+    assert!(synced, "12 MiB of log were left to the operating system");
+    assert_eq!(store.metrics().flushes, 0, "the sync had another reason");
 }
