@@ -18,7 +18,7 @@ const OVERSIZED_TARGETS: u64 = 4;
 
 /// Bytes above the bottom run per byte of it, however few of them seem to replace anything: what
 /// was learned of a slot that is being filled does not hold once it is written over.
-const UPPER_MAX: f64 = 1.0;
+const UPPER_MAX: f64 = 2.0;
 
 /// Reads of a slot count as at least this share of the mean.
 const READS_MIN_SHARE: f64 = 0.01;

@@ -190,7 +190,8 @@ fn in_words(d: &Decision) -> String {
     };
     let came = d.ratio.map_or_else(String::new, |r| format!("; paid {r:.2} of what was expected"));
     format!(
-        "slot {}: {}; {runs} of {} merged, K {} at heat {:.2}; {how}; {} read, {} written in {}{came}",
+        "slot {}: {}; {runs} of {} merged, K {} at heat {:.2}; {how}; \
+         {} read, {} written in {}{came}",
         d.slot,
         d.reason,
         d.runs_before,

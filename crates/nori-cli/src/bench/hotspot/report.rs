@@ -79,8 +79,8 @@ pub(super) fn begin(args: &HotspotArgs, out: &mut Out) -> Result<(), Failure> {
 /// Tells one second as it ends.
 pub(super) fn second(second: &Second, out: &mut Out) -> Result<(), Failure> {
     out.say(format!(
-        "{:>5.0} {:>6} {:>10} {:>10} {:>9.1} {:>7.1} {:>10} {:>10} {:>10} {:>7} {:>4} {:>6} {:>5} {:>9.2} \
-         {:>6.2}",
+        "{:>5.0} {:>6} {:>10} {:>10} {:>9.1} {:>7.1} {:>10} {:>10} {:>10} {:>7} {:>4} {:>6} {:>5} \
+         {:>9.2} {:>6.2}",
         second.second,
         second.phase,
         units::count(second.puts_per_second as u64),
