@@ -71,8 +71,8 @@ pub(super) fn begin(args: &HotspotArgs, out: &mut Out) -> Result<(), Failure> {
         args.buffer_kb,
     ))?;
     out.say(
-        "    s  phase     puts/s    reads/s  worst ms  own ms  memtables      cache     memory  tables   \
-         l0  slots  runs  pressure     WA",
+        "    s  phase     puts/s    reads/s  worst ms  own ms  memtables      cache     memory  \
+         tables   l0  slots  runs  pressure     WA",
     )
 }
 
