@@ -2,8 +2,9 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nori_benches::{Scratch, config, filled, key, shuffled, value};
-use nori_lsm::{Lsm, WriteBatch};
+use nori_lsm::{Lsm, WriteBatch, count_reads};
 use std::hint::black_box;
+use std::time::Instant;
 
 const KEYS: u64 = 1 << 18;
 
@@ -41,6 +42,16 @@ fn reads(c: &mut Criterion) {
         });
     }
     scans.finish();
+    // What the heat of slots costs each read. All threads count reads of one slot.
+    for threads in [1, 2] {
+        c.bench_function(&format!("count a read/{threads} threads"), |b| {
+            b.iter_custom(|times| {
+                let start = Instant::now();
+                black_box(count_reads(threads, times));
+                start.elapsed()
+            });
+        });
+    }
     c.bench_function("snapshot", |b| b.iter(|| black_box(store.snapshot())));
 }
 

@@ -2,10 +2,12 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use hotspot::HotspotArgs;
+pub(crate) use reads::ReadsArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 mod hotspot;
+mod reads;
 
 /// See, fill, check and measure a nori store.
 ///
@@ -52,7 +54,7 @@ pub(crate) enum Command {
     ///
     /// Files that are stored already with equal bytes are skipped, so a second run completes what
     /// an interrupted one began. Symbolic links are not followed.
-    LoadDir(DirArgs),
+    LoadDir(LoadDirArgs),
     /// Compare a store with a directory, byte by byte, both ways.
     VerifyDir(DirArgs),
     /// Show what nori does: a million records, a crash, and what is left after it.
@@ -213,6 +215,15 @@ pub(crate) struct CompactArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct LoadDirArgs {
+    #[command(flatten)]
+    pub(crate) at: DirArgs,
+    /// Memory for one write buffer, in MiB. The size of slots follows it: small buffers make many.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1 << 16))]
+    pub(crate) buffer_mb: u64,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DirArgs {
     /// The store's directory.
     pub(crate) store: PathBuf,
@@ -306,6 +317,8 @@ pub(crate) enum BenchKind {
     ///
     /// Checks what is read meanwhile and, at the end, every key; exit code 1 if one is wrong.
     Hotspot(HotspotArgs),
+    /// Read keys of a store again and again, and show what that does to its slots.
+    Reads(ReadsArgs),
 }
 
 #[derive(Debug, Args)]

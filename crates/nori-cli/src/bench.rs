@@ -17,6 +17,7 @@ use std::path::Path;
 mod data;
 mod hotspot;
 mod measure;
+mod reads;
 mod report;
 mod work;
 
@@ -26,6 +27,9 @@ const DURABLE_THREADS: [u64; 3] = [1, 4, 16];
 pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
     if let Some(BenchKind::Hotspot(args)) = &args.kind {
         return hotspot::hotspot(args, out);
+    }
+    if let Some(BenchKind::Reads(args)) = &args.kind {
+        return reads::reads(args, out);
     }
     check(args)?;
     let data = Data::new(args.keys, args.key_bytes, args.value_bytes, args.seed);

@@ -84,9 +84,12 @@ fn is_race(error: &Error) -> bool {
 }
 
 /// Opens a store to write much; makes it where there is none.
-pub(crate) fn open_or_make(path: &Path) -> Result<Lsm, Failure> {
+pub(crate) fn open_or_make(
+    path: &Path,
+    tune: impl FnOnce(Config) -> Config,
+) -> Result<Lsm, Failure> {
     refuse_foreign(path)?;
-    Ok(Lsm::open_with(path, config())?)
+    Ok(Lsm::open_with(path, tune(config()))?)
 }
 
 /// Opens a store to write little; makes it where there is none.
@@ -99,6 +102,16 @@ pub(crate) fn open_or_make_small(path: &Path) -> Result<Lsm, Failure> {
 pub(crate) fn open_existing(path: &Path) -> Result<Lsm, Failure> {
     check_exists(path)?;
     let config = small_config().create_if_missing(false);
+    Lsm::open_with(path, config).map_err(|error| explain(path, error))
+}
+
+/// Opens a store to work on all of it, with options; fails where there is none.
+pub(crate) fn open_existing_with(
+    path: &Path,
+    tune: impl FnOnce(Config) -> Config,
+) -> Result<Lsm, Failure> {
+    check_exists(path)?;
+    let config = tune(config()).create_if_missing(false);
     Lsm::open_with(path, config).map_err(|error| explain(path, error))
 }
 

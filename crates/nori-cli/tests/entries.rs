@@ -152,3 +152,28 @@ fn a_flipped_bit_is_found() {
     assert_eq!((&found["ok"], found["problems"].as_array().unwrap().len()), (&json!(false), 1));
     dir.run("get s k").fails(1, "offset");
 }
+
+/// Reads in a running process make slots hot; the commands show it after the process has ended.
+#[test]
+fn slots_heat_and_why_tell_of_what_was_learned() {
+    let dir = Dir::new();
+    for n in 0..60u64 {
+        dir.write(&format!("files/{}/{n}", n % 3), support::noise(n, 40_000));
+    }
+    dir.ok("load-dir s files --buffer-mb 1");
+    let shown = dir.ok("bench reads s --prefix 1/ --seconds 1 --buffer-mb 1");
+    assert!(shown.contains("before: ") && shown.contains("after: "), "{shown}");
+    let slots = dir.json("slots s");
+    let slots = slots["slots"].as_array().unwrap();
+    let sum = |name: &str| slots.iter().map(|s| s["lifetime"][name].as_u64().unwrap()).sum::<u64>();
+    assert!(sum("flushed_user_bytes") >= 60 * 40_000 && sum("point_reads") > 1000, "{slots:?}");
+    assert!(slots.iter().all(|s| s["k"].as_u64().unwrap() >= 1));
+    assert!(dir.ok("slots s").contains("writes/s"));
+    let heat = dir.ok("heat s");
+    assert!(heat.contains('|') && heat.contains('#'), "{heat}");
+    // A merge that was asked for is a decision too.
+    dir.ok("compact s");
+    assert!(dir.ok("why s").contains("asked for"), "{}", dir.ok("why s"));
+    assert_ne!(dir.json("why s --last 1")["decisions"].as_array().unwrap().len(), 0);
+    dir.run("bench reads s --prefix nothing").fails(1, "no key starts with");
+}

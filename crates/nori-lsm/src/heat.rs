@@ -130,6 +130,22 @@ fn own_shard() -> usize {
     })
 }
 
+/// For the benches: counts reads of one slot as every point read does, on some threads at once,
+/// and tells how many were counted.
+#[doc(hidden)]
+pub fn count_reads(threads: usize, times: u64) -> u64 {
+    let (sampler, slot) = (Sampler::new(1), SlotReads::default());
+    let count = || {
+        for _ in 0..times {
+            if let Some(weight) = std::hint::black_box(&sampler).weight() {
+                slot.add_points(weight, 1, 2);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(count))));
+    slot.take().points
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,6 +66,8 @@ pub use metrics::{
 pub use snapshot::{KeyspaceView, Snapshot};
 pub use storage::{MemStorage, Storage, StorageSnapshot};
 
+#[doc(hidden)]
+pub use heat::count_reads;
 /// For the tests that plant faults.
 #[cfg(nori_plant)]
 #[doc(hidden)]

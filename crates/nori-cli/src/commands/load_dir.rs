@@ -9,7 +9,7 @@
 //!    command again completes it, and running it once more changes nothing.
 //! 3. A file that cannot be read or stored is told, and the others are loaded all the same.
 
-use crate::args::DirArgs;
+use crate::args::{DirArgs, LoadDirArgs};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::progress::Progress;
@@ -58,9 +58,11 @@ struct Loaded {
 }
 
 /// `nori load-dir`
-pub(crate) fn load_dir(args: &DirArgs, out: &mut Out) -> Result<(), Failure> {
+pub(crate) fn load_dir(args: &LoadDirArgs, out: &mut Out) -> Result<(), Failure> {
+    let buffer = usize::try_from(args.buffer_mb << 20).unwrap_or(usize::MAX);
+    let args = &args.at;
     check_dir(args)?;
-    let store = stores::open_or_make(&args.store)?;
+    let store = stores::open_or_make(&args.store, |config| config.memtable_bytes(buffer))?;
     let keyspace = store.keyspace(&args.keyspace.keyspace)?;
     let total = {
         let progress = Progress::spinner(out, "looking");

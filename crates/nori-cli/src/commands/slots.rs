@@ -89,7 +89,8 @@ fn slot_json(slot: &SlotInfo, hex: bool) -> serde_json::Value {
     })
 }
 
-fn slot_table(slots: &[SlotInfo], shown: usize, hex: bool) -> Table {
+/// The slots as a table.
+pub(crate) fn slot_table(slots: &[SlotInfo], shown: usize, hex: bool) -> Table {
     let mut table = Table::new(&[
         "slot", "keyspace", "heat", "K", "runs", "bytes", "reads/s", "writes/s", "WA", "RA", "SA",
         "from", "to",

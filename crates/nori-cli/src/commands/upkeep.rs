@@ -57,7 +57,7 @@ fn verify_once(args: &StoreArgs, out: &Out) -> Result<nori_lsm::VerifyReport, Fa
 pub(crate) fn compact(args: &CompactArgs, out: &mut Out) -> Result<(), Failure> {
     let before = machine::disk_bytes(&args.store);
     let started = Instant::now();
-    let store = stores::open_existing(&args.store)?;
+    let store = stores::open_existing_with(&args.store, |config| config)?;
     let progress = Progress::spinner(out, "merging");
     match &args.keyspace {
         None => store.compact()?,
