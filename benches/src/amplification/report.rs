@@ -5,12 +5,13 @@ use super::run::Outcome;
 /// The names of the columns.
 pub fn print_title() {
     println!(
-        "{:<28} {:<15} {:>6} {:>6} {:>5} {:>9} {:>4} {:>5} {:>8} {:>6} {:>7} {:>7} {:>11}",
+        "{:<28} {:<15} {:>6} {:>6} {:>5} {:>6} {:>9} {:>4} {:>5} {:>8} {:>6} {:>7} {:>7} {:>11}",
         "workload",
         "shape",
         "WA",
         "RA",
         "SA",
+        "slotSA",
         "job max",
         "L0",
         "runs",
@@ -25,13 +26,14 @@ pub fn print_title() {
 /// One run.
 pub fn print_row(workload: &str, shape: &str, o: &Outcome) {
     println!(
-        "{:<28} {:<15} {:>6.2} {:>6.2} {:>5.2} {:>6.1} MB {:>4} {:>5} {:>8.1} {:>6} {:>7} {:>7} \
+        "{:<28} {:<15} {:>6.2} {:>6.2} {:>5.2} {:>6.2} {:>6.1} MB {:>4} {:>5} {:>8.1} {:>6} {:>7} {:>7} \
          {:>11}",
         workload,
         shape,
         o.wa,
         o.ra,
         o.sa,
+        o.sa_slot_max,
         o.job_bytes_max as f64 / 1_048_576.0,
         o.l0_max,
         o.runs_max,
@@ -59,9 +61,8 @@ const OWED: [(&str, f64, f64, f64); 8] = [
 /// One workload's three runs against what is owed; false if something is missed.
 pub fn print_targets(
     workload: &str,
-    adaptive: &Outcome,
-    leveled: &Outcome,
-    tiered: &Outcome,
+    reads_per_kb: f64,
+    [adaptive, leveled, tiered]: [&Outcome; 3],
 ) -> bool {
     let Some((_, wa, ra, ra_tiered)) = OWED.iter().find(|owed| owed.0 == workload) else {
         return true;
@@ -71,6 +72,14 @@ pub fn print_targets(
         ("RA/leveled", adaptive.ra / leveled.ra, *ra),
         ("RA/tiered", adaptive.ra / tiered.ra, *ra_tiered),
     ];
+    // Away from one read per KiB the product is what counts: more of one, less of the other.
+    let product = adaptive.wa * adaptive.ra / (leveled.wa * leveled.ra);
+    if reads_per_kb != 1.0 {
+        let met = product <= 0.905;
+        let missed = if met { "" } else { ", MISSED" };
+        println!("  WA*RA/leveled {product:.2} (owed 0.90{missed})");
+        return met;
+    }
     let mut all = true;
     let said = ratios.map(|(name, is, owed)| {
         // What two decimals show is what counts.
@@ -78,6 +87,6 @@ pub fn print_targets(
         all &= met;
         format!("{name} {is:.2} (owed {owed:.2}{})", if met { "" } else { ", MISSED" })
     });
-    println!("  {}", said.join("   "));
+    println!("  {}   WA*RA/leveled {product:.2}", said.join("   "));
     all
 }

@@ -57,7 +57,9 @@ pub struct Outcome {
     pub ra: f64,
     /// Bytes of tables for each live byte, on average.
     pub sa: f64,
-    /// The most bytes that one merge wrote while counting.
+    /// The same of the slot where it was worst, at the looks taken.
+    pub sa_slot_max: f64,
+    /// The most bytes that one merge wrote.
     pub job_bytes_max: u64,
     /// The most flushes that served slots as they were.
     pub l0_max: u64,
@@ -153,12 +155,12 @@ impl<'a> Traffic<'a> {
         for write in 0..counted {
             self.turn(store)?;
             if write % 512 == 0 {
-                seen.look(&store.metrics(), self.live_bytes());
+                seen.look(store, self.live_bytes());
             }
         }
         store.wait_idle()?;
         let after = store.metrics();
-        seen.look(&after, self.live_bytes());
+        seen.look(store, self.live_bytes());
         Ok(self.outcome(store, &before, &after, &seen, counted))
     }
 
@@ -236,6 +238,7 @@ impl<'a> Traffic<'a> {
             wa: (bytes(after) - bytes(before)) as f64 / (writes * ENTRY_BYTES) as f64,
             ra: (after.runs_visible - before.runs_visible) as f64 / reads,
             sa: seen.space / seen.looks.max(1.0),
+            sa_slot_max: seen.space_slot_max,
             job_bytes_max: after.compaction_bytes_max,
             l0_max: seen.l0_max,
             runs_max: seen.runs_max,
@@ -254,12 +257,18 @@ impl<'a> Traffic<'a> {
 struct Seen {
     looks: f64,
     space: f64,
+    space_slot_max: f64,
     l0_max: u64,
     runs_max: u64,
 }
 
 impl Seen {
-    fn look(&mut self, metrics: &Metrics, live_bytes: u64) {
+    fn look(&mut self, store: &Lsm, live_bytes: u64) {
+        let metrics = store.metrics();
+        // A slot that has just been made, or holds little, has no oldest run to speak of.
+        let slots = store.slots().into_iter().filter(|slot| slot.bytes >= 1 << 20);
+        let worst = slots.map(|slot| slot.space_amplification).fold(0.0, f64::max);
+        self.space_slot_max = self.space_slot_max.max(worst);
         // A store that holds next to nothing says nothing about space.
         if live_bytes >= 8 << 20 {
             self.looks += 1.0;

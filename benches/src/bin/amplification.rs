@@ -63,7 +63,8 @@ fn measure(options: &Options, only: Option<&str>) -> Result<bool, String> {
         let whole = |config: Config| config.slot_target_bytes(Some(u64::MAX));
         let tiered = shaped(workload, "tiered 4", CompactionMode::Tiered, options, whole)?;
         one("tiered 4, slots", CompactionMode::Tiered)?;
-        all_met &= print_targets(workload.name, &adaptive, &leveled, &tiered);
+        all_met &=
+            print_targets(workload.name, options.reads_per_kb, [&adaptive, &leveled, &tiered]);
         if workload.name == "random load" {
             let thrifty = |config: Config| config.lambda(256.0);
             let thrifty = shaped(workload, "lambda 256", CompactionMode::Atll, options, thrifty)?;

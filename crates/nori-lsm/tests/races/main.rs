@@ -4,6 +4,7 @@
 mod closing;
 mod failing;
 mod hooked;
+mod pressure;
 mod readers;
 mod stress;
 
