@@ -1,5 +1,5 @@
 //! An embedded, ordered, durable key-value store: an LSM-tree whose key space is cut into slots
-//! that are merged each for itself.
+//! that are merged each for itself, as often as their own reads and writes make it worth.
 //!
 //! ```
 //! # fn main() -> nori_lsm::Result<()> {
@@ -27,6 +27,9 @@
 //! What is promised: an acknowledged write of a `Synced` store survives a power cut; after any
 //! crash the store holds a prefix of what was written, whole batches only; a read never returns
 //! something old, deleted or torn, and damaged bytes are an error, never an answer.
+//!
+//! [`Lsm::slots`] shows how the slots are kept, [`Lsm::decisions`] why they were merged,
+//! [`Lsm::events`] what happens; [`Config`] has the price of a read and the other knobs.
 
 mod batch;
 mod config;

@@ -5,6 +5,9 @@
 //! files. A [`VersionEdit`] derives the next version and is one record of the manifest, so what
 //! readers see and what a crash leaves change in the same steps.
 //!
+//! Edits install flushes and merges, cut and join slots, and move runs without rewriting them. Each
+//! run carries a level, 0 for a fragment of a flush; what others mean is the policy's.
+//!
 //! This crate opens no table and decides nothing: it keeps what it is told and refuses what does
 //! not fit.
 //!
