@@ -88,8 +88,18 @@ impl Slot {
                 (a, b) => a.or(b),
             }
         });
+        // Where fragments of the one side came to stand behind younger ones of the other, they
+        // count as younger: their order in the slot is what reads go by.
+        let mut newest = 0;
+        let in_order = runs.map(|run| {
+            if !run.is_fragment() || run.flush_seq >= newest {
+                newest = if run.is_fragment() { run.flush_seq } else { newest };
+                return run;
+            }
+            Arc::new(Run { flush_seq: newest, ..(*run).clone() })
+        });
         let range = KeyRange { lo: self.range.lo.clone(), hi: right.range.hi.clone() };
-        Slot { id: self.id, range, runs: runs.collect(), kept: self.kept }
+        Slot { id: self.id, range, runs: in_order.collect(), kept: self.kept }
     }
 
     /// The slot with run `from` joined to the older run `to`, or only of another level where it
@@ -135,11 +145,17 @@ fn narrow(
 }
 
 /// Two runs side by side as one: a fragment if one of them is, else of the deeper level. Where
-/// levels deepen with age on both sides, they do so in the merged slot.
+/// levels deepen with age on both sides, they do so in the merged slot. A fragment keeps the flush
+/// that it came with: a run beside it may hold a younger one that has joined it by a move, and
+/// fragments stand in the order of their flushes.
 fn concat(left: &Run, right: &Run) -> Run {
     let tables = left.tables.iter().chain(&right.tables).cloned().collect();
     let any_fragment = left.is_fragment() || right.is_fragment();
     let level = if any_fragment { 0 } else { left.level.max(right.level) };
-    let flush_seq = left.flush_seq.max(right.flush_seq);
+    let flush_seq = match (left.is_fragment(), right.is_fragment()) {
+        (true, false) => left.flush_seq,
+        (false, true) => right.flush_seq,
+        _ => left.flush_seq.max(right.flush_seq),
+    };
     Run::new(tables, flush_seq, level)
 }

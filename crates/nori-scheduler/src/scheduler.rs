@@ -321,8 +321,10 @@ impl Scheduler {
     }
 }
 
-/// Bytes that must be merged before a slot is within the global limit.
+/// Bytes that must be merged before a slot is within the global limit. Only the adaptive mode
+/// merges for that limit: in the others writers would wait for work that nobody ever does.
 fn debt(slot: &Slot, assessed: &Assessment, policy: &Policy) -> u128 {
-    let plan = assessed.wide.filter(|_| slot.runs.len() > policy.k_global);
+    let is_due = policy.mode == Mode::Atll && slot.runs.len() > policy.k_global;
+    let plan = assessed.wide.filter(|_| is_due);
     plan.map_or(0, |plan| u128::from(plan.est_bytes))
 }

@@ -125,3 +125,16 @@ fn tiers_twice_the_bottom_run_become_one_with_it() {
     scheduler.set_runs(1, &[run(32 * MIB, 6)]);
     assert_eq!(scheduler.pick(&|_| false), None);
 }
+
+/// Debt holds writers back, so it must be work that somebody is going to do.
+#[test]
+fn runs_that_a_fixed_shape_keeps_are_no_debt() {
+    let runs = [run(160 * MIB, 7), fragment(MIB, 1), fragment(MIB, 2)];
+    for mode in [Mode::Atll, Mode::Leveled, Mode::Tiered] {
+        let mut scheduler = Scheduler::new(Policy { mode, k_global: 2, ..leveled() });
+        scheduler.insert(0, 1, &runs);
+        let is_due = scheduler.any_due(&|_| false);
+        assert_eq!(is_due, mode == Mode::Atll, "{mode:?}");
+        assert_eq!(scheduler.debt_bytes() > 0, is_due, "{mode:?}");
+    }
+}

@@ -6,6 +6,9 @@
 //! options. It runs on a store of each of ten kinds ([`options`]) and every answer must be the
 //! oracle's.
 //!
+//! Another eight kinds hold their slots tiny ([`slots`]): there, slots are cut and joined, heat
+//! moves, and after every step the books of the slots must add up ([`books`]).
+//!
 //! By itself each seed runs on one kind of store, each kind runs as many seeds as the others.
 //! `NORI_ALL_SETS=1` runs every seed on every kind, `NORI_SEEDS` sets how many seeds there are,
 //! `NORI_STEPS` how long a program is, and `NORI_SEED` runs one. A failure prints the shortest
@@ -18,6 +21,7 @@
 
 #![cfg(not(any(nori_loom, nori_shuttle)))]
 
+mod books;
 mod errors;
 mod held;
 mod limits;
@@ -31,6 +35,7 @@ mod programs;
 mod reader;
 mod run;
 mod scan;
+mod slots;
 mod threads;
 mod waiting;
 mod write;

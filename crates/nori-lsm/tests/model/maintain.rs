@@ -29,7 +29,8 @@ impl Run<'_> {
             Op::Steps(count) => self.steps(*count),
             Op::WaitIdle => {
                 agrees("wait_idle", self.store.wait_idle(), Ok(()))?;
-                same("sealed memtables when idle", self.store.metrics().memtables_sealed, 0)
+                same("sealed memtables when idle", self.store.metrics().memtables_sealed, 0)?;
+                self.check_idle()
             }
             Op::Sync => agrees("sync", self.store.sync(), Ok(())),
             Op::SplitAt(place, keys) => self.split_at(*place, keys),
@@ -115,8 +116,7 @@ impl Run<'_> {
         same("holders of old versions", holders, self.held.moments())?;
         same("pins in order", pins.is_sorted_by(|a, b| a.sequence < b.sequence), true)?;
         same("decisions", self.store.decisions(3).len() <= 3, true)?;
-        let told = std::iter::from_fn(|| self.events.try_next());
-        let flushed = told.filter(|event| matches!(event, VizEvent::Flush { .. })).count();
+        let flushed = self.hear();
         let flushes = self.store.metrics().flushes;
         if flushed as u64 > flushes {
             return Err(format!("{flushed} flushes were told, {flushes} were done"));
@@ -250,9 +250,18 @@ impl Run<'_> {
         self.check_all(&self.store, "opened again")
     }
 
-    fn count_work(&mut self) {
+    pub(crate) fn count_work(&mut self) {
+        self.hear();
         let metrics = self.store.metrics();
         self.counts.flushes += metrics.flushes;
         self.counts.merges += metrics.compactions;
+        self.counts.slots.metrics(&metrics);
+    }
+
+    /// Listens to what happened since the last time; returns how many flushes.
+    fn hear(&mut self) -> usize {
+        let told: Vec<VizEvent> = std::iter::from_fn(|| self.events.try_next()).collect();
+        told.iter().for_each(|event| self.counts.slots.event(event));
+        told.iter().filter(|event| matches!(event, VizEvent::Flush { .. })).count()
     }
 }

@@ -39,6 +39,11 @@ impl Value {
         Value { tag, len }
     }
 
+    /// Another value like this one.
+    pub(crate) fn behind(self, n: u32) -> Value {
+        Value { tag: self.tag + n, ..self }
+    }
+
     /// The tag, cut or filled up to the length; every second value does not compress.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let len = self.len as usize;
@@ -153,6 +158,14 @@ pub(crate) enum Op {
     /// Opening, making and destroying what is open already.
     OpenAgain,
     Reopen(Leave, u64),
+    /// Reads a key again and again.
+    Hot(Who, Key, u32),
+    /// Writes keys in order: where to, the first number, how many, the first value.
+    Load(usize, u32, u32, Value),
+    /// Deletes every key of a range, one by one.
+    Erase(usize, Ends),
+    /// Milliseconds go by.
+    Wait(u64),
 }
 
 /// The program of a seed.
@@ -163,18 +176,18 @@ pub(crate) fn program(seed: u64, steps: usize) -> Vec<Op> {
     (0..steps).map(|_| maker.op()).collect()
 }
 
-struct Maker {
-    rng: Rng,
-    keys: KeyGen,
-    tag: u32,
+pub(crate) struct Maker {
+    pub(crate) rng: Rng,
+    pub(crate) keys: KeyGen,
+    pub(crate) tag: u32,
 }
 
 impl Maker {
-    fn key(&mut self) -> Key {
+    pub(crate) fn key(&mut self) -> Key {
         Key(self.keys.next(&mut self.rng))
     }
 
-    fn near(&mut self) -> Key {
+    pub(crate) fn near(&mut self) -> Key {
         match self.rng.below(300) {
             0 => Key(vec![0xff; 70_000]),
             1 => Key(Vec::new()),
@@ -182,7 +195,7 @@ impl Maker {
         }
     }
 
-    fn value(&mut self) -> Value {
+    pub(crate) fn value(&mut self) -> Value {
         self.tag += 1;
         let len = match self.rng.below(100) {
             0..=4 => 0,
@@ -194,7 +207,7 @@ impl Maker {
         Value::new(self.tag, len as u32)
     }
 
-    fn handle(&mut self) -> usize {
+    pub(crate) fn handle(&mut self) -> usize {
         if self.rng.chance(40) { 0 } else { self.rng.index(HANDLES) }
     }
 
@@ -202,7 +215,7 @@ impl Maker {
         self.rng.index(PLACES)
     }
 
-    fn who(&mut self) -> Who {
+    pub(crate) fn who(&mut self) -> Who {
         match self.rng.below(10) {
             0..=5 => Who::Handle(self.handle()),
             6 | 7 => Who::Moment(self.place()),
@@ -220,7 +233,7 @@ impl Maker {
     }
 
     /// Mostly in order, at times inverted, at times one key twice.
-    fn ends(&mut self) -> Ends {
+    pub(crate) fn ends(&mut self) -> Ends {
         let (lo, hi) = (self.bound(), self.bound());
         if self.rng.chance(5) {
             let key = self.near();
@@ -288,7 +301,7 @@ impl Maker {
         Op::Batch(writes, how)
     }
 
-    fn op(&mut self) -> Op {
+    pub(crate) fn op(&mut self) -> Op {
         match self.rng.below(1_000) {
             0..=249 => Op::Put(self.handle(), self.key(), self.value()),
             250..=339 => Op::Delete(self.handle(), self.key()),

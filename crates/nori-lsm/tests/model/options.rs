@@ -1,8 +1,9 @@
 //! The kinds of stores that programs run on.
 
+use crate::slots::Slotted;
 use nori_env::sync::Arc;
 use nori_env::{ManualClock, MemFs, Rng};
-use nori_lsm::{Background, Compression, Config, Durability};
+use nori_lsm::{Background, CompactionMode, Compression, Config, Durability};
 use std::time::Duration;
 
 /// A kind of store: the options of its first opening. Later ones change some.
@@ -24,9 +25,20 @@ pub(crate) struct Kind {
     pub(crate) durability: Durability,
     /// 0: nobody works by itself.
     pub(crate) threads: usize,
+    /// Programs that make slots grow, shrink, heat and cool; `None`: the others.
+    pub(crate) slotted: Option<Slotted>,
 }
 
-const SMALL: Kind = Kind {
+/// What an opening allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) k: usize,
+    pub(crate) mode: CompactionMode,
+    /// `None`: the default, above `k`.
+    pub(crate) l0_soft: Option<usize>,
+}
+
+pub(crate) const SMALL: Kind = Kind {
     name: "",
     memtable_bytes: 4 << 10,
     max_sealed: 2,
@@ -40,9 +52,10 @@ const SMALL: Kind = Kind {
     compression: Compression::Lz4,
     durability: Durability::Synced,
     threads: 0,
+    slotted: None,
 };
 
-/// All kinds.
+/// The kinds that all programs run on; those with tiny slots are in `slots.rs`.
 pub(crate) const KINDS: [Kind; 10] = [
     Kind {
         name: "everything_tiny",
@@ -117,6 +130,15 @@ pub(crate) const KINDS: [Kind; 10] = [
 impl Kind {
     /// The options of the first opening (`change` 0), or of a later one.
     pub(crate) fn config(&self, fs: &Arc<MemFs>, clock: &ManualClock, change: u64) -> Config {
+        self.opening(fs, clock, change).0
+    }
+
+    /// What must hold in a store of that opening when nothing is due.
+    pub(crate) fn limits(&self, change: u64) -> Limits {
+        self.opening(&Arc::new(MemFs::new(0)), &ManualClock::default(), change).1
+    }
+
+    fn opening(&self, fs: &Arc<MemFs>, clock: &ManualClock, change: u64) -> (Config, Limits) {
         let background = match self.threads {
             0 => Background::Manual,
             n => Background::Threads(n),
@@ -141,7 +163,15 @@ impl Kind {
             0 => config.clock(Arc::new(clock.clone())),
             _ => config,
         };
-        if change == 0 { config } else { changed(config, &mut Rng::new(change)) }
+        let mut limits = Limits { k: self.k, mode: CompactionMode::Atll, l0_soft: None };
+        let config = match &self.slotted {
+            Some(slotted) => slotted.config(config, change, &mut limits),
+            None => config,
+        };
+        match change {
+            0 => (config, limits),
+            _ => (changed(config, &mut limits, &mut Rng::new(change)), limits),
+        }
     }
 
     /// Guards given by the options; each seed's keys fall between and upon them.
@@ -157,12 +187,15 @@ impl Kind {
 }
 
 /// Three options differ from the last time.
-fn changed(mut config: Config, rng: &mut Rng) -> Config {
+fn changed(mut config: Config, limits: &mut Limits, rng: &mut Rng) -> Config {
     for _ in 0..3 {
         config = match rng.below(10) {
             0 => config.memtable_bytes(*rng.pick(&[4 << 10, 9_999, 64 << 10])),
             1 => config.max_sealed(1 + rng.index(3)),
-            2 => config.k_global(1 + rng.index(6)),
+            2 => {
+                limits.k = 1 + rng.index(6);
+                config.k_global(limits.k)
+            }
             3 => config.block_bytes(*rng.pick(&[64, 256, 4096])),
             4 => config.table_bytes(*rng.pick(&[1 << 10, 10_000, 1 << 20])),
             5 => config.block_cache_bytes(*rng.pick(&[0, 10_000, 1 << 20])),

@@ -4,6 +4,7 @@ use crate::op::{Op, program};
 use crate::options::{KINDS, Kind};
 use crate::planted::Plant;
 use crate::run::{Counts, run};
+use crate::slots::{SLOT_KINDS, slot_program};
 use nori_testkit::{env_usize, run_seeds, shrink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,16 +13,21 @@ pub(crate) const STEPS: usize = 2_000;
 /// How many seeds there are; each runs on one kind of store.
 const SEEDS: usize = 300;
 
+/// How many seeds there are for tiny slots, and how long their programs are.
+const SLOT_SEEDS: usize = 96;
+const SLOT_STEPS: usize = 1_500;
+
 macro_rules! tests {
-    ($($number:literal $name:ident,)*) => {
+    ($run:ident: $($number:literal $name:ident,)*) => {
         $(#[test]
         fn $name() {
-            run_kind($number, stringify!($name));
+            $run($number, stringify!($name));
         })*
     };
 }
 
 tests! {
+    run_kind:
     0 everything_tiny,
     1 leveled,
     2 two_runs_few_files,
@@ -34,27 +40,61 @@ tests! {
     9 threads_tiered,
 }
 
+tests! {
+    run_slots:
+    0 slots_adaptive,
+    1 slots_of_one_kilobyte,
+    2 slots_of_one_run,
+    3 slots_full_of_garbage,
+    4 slots_leveled,
+    5 slots_tiered,
+    6 slots_threads,
+    7 slots_threads_of_any_mode,
+}
+
 fn run_kind(number: usize, name: &str) {
-    let kind = &KINDS[number];
-    assert_eq!(kind.name, name, "the kinds are numbered as their tests");
     let steps = env_usize("NORI_STEPS", STEPS);
+    let (programs, total) = run_programs(&KINDS, number, name, SEEDS, |s| program(s, steps));
+    if programs > 5 && steps >= STEPS {
+        assert!(total.merges > 0 && total.reopened > 0 && total.checkpoints > 0, "{total:?}");
+    }
+}
+
+fn run_slots(number: usize, name: &str) {
+    let steps = env_usize("NORI_STEPS", SLOT_STEPS);
+    let make = |seed| slot_program(seed, steps);
+    let (programs, total) = run_programs(&SLOT_KINDS, number, name, SLOT_SEEDS, make);
+    // What never happened was never tested.
+    if programs > 5 && steps >= SLOT_STEPS {
+        assert!(total.slots.is_complete(SLOT_KINDS[number].threads > 0), "{total:?}");
+    }
+}
+
+/// Runs the seeds of one kind.
+fn run_programs(
+    kinds: &[Kind],
+    number: usize,
+    name: &str,
+    seeds: usize,
+    program: impl Fn(u64) -> Vec<Op>,
+) -> (u64, Counts) {
+    let kind = &kinds[number];
+    assert_eq!(kind.name, name, "the kinds are numbered as their tests");
     let every_seed = env_usize("NORI_ALL_SETS", 0) > 0 || env_usize("NORI_SEED", 0) > 0;
     let (mut programs, mut total) = (0, Counts::default());
-    run_seeds(&format!("-p nori-lsm --test model {name}"), SEEDS, |seed| {
-        if !every_seed && seed as usize % KINDS.len() != number {
+    run_seeds(&format!("-p nori-lsm --test model {name}"), seeds, |seed| {
+        if !every_seed && seed as usize % kinds.len() != number {
             return;
         }
-        let program = program(seed, steps);
+        let program = program(seed);
         match attempt(kind, seed, &program, None) {
             Ok(counts) => total.add(counts),
             Err(why) => report(kind, seed, &program, &why),
         }
         programs += 1;
     });
-    println!("{name}: {programs} programs of {steps} steps; {total:?}");
-    if programs > 5 && steps >= STEPS {
-        assert!(total.merges > 0 && total.reopened > 0 && total.checkpoints > 0, "{total:?}");
-    }
+    println!("{name}: {programs} programs; {total:?}");
+    (programs, total)
 }
 
 impl Counts {
@@ -66,6 +106,7 @@ impl Counts {
         self.flushes += other.flushes;
         self.merges += other.merges;
         self.checkpoints += other.checkpoints;
+        self.slots.add(other.slots);
     }
 }
 
@@ -90,7 +131,7 @@ fn report(kind: &Kind, seed: u64, program: &[Op], why: &str) -> ! {
     let why = attempt(kind, seed, &short, None).err();
     let why = why.unwrap_or_else(|| "it passes when it runs again".to_string());
     let steps: String = short.iter().map(|op| format!("  {op:?}\n")).collect();
-    if program.len() != STEPS {
+    if env_usize("NORI_STEPS", 0) > 0 {
         eprintln!("Set NORI_STEPS={} beside the seed.", program.len());
     }
     panic!("{} steps fail on {:?}:\n{steps}{why}", short.len(), kind.name);

@@ -1,5 +1,6 @@
 //! Runs a program on a store and on the oracle, and compares every answer.
 
+use crate::books::SlotCounts;
 use crate::held::{Held, Moment, View};
 use crate::op::{Ends, Key, NAMES, Op, Who};
 use crate::options::Kind;
@@ -26,6 +27,7 @@ pub(crate) struct Counts {
     pub(crate) flushes: u64,
     pub(crate) merges: u64,
     pub(crate) checkpoints: u64,
+    pub(crate) slots: SlotCounts,
 }
 
 /// A store and its oracle in the middle of a program.
@@ -102,8 +104,12 @@ impl<'a> Run<'a> {
             | Op::HoldView { .. }
             | Op::PullIter(..)
             | Op::MoveCursor(..) => self.hold(op),
+            Op::Hot(..) | Op::Load(..) | Op::Erase(..) | Op::Wait(_) => self.slot_step(op),
             _ => self.maintain(op),
         }?;
+        if self.kind.slotted.is_some() && self.is_manual() {
+            self.check_books()?;
+        }
         if let Some(plant) = self.plant {
             plant.sabotage(self, op).map_err(|e| format!("planting: {e}"))?;
         }
@@ -211,9 +217,8 @@ impl<'a> Run<'a> {
         self.maintain(&Op::Compact)?;
         self.maintain(&Op::Verify)?;
         self.check_all(&self.store, "at the end")?;
-        let metrics = self.store.metrics();
-        self.counts.flushes += metrics.flushes;
-        self.counts.merges += metrics.compactions;
+        self.maintain(&Op::WaitIdle)?;
+        self.count_work();
         agrees("close", self.store.clone().close(), Ok(()))?;
         self.held.closed()?;
         Ok(self.counts)

@@ -237,6 +237,23 @@ fn merged_slots_pair_runs_from_the_newest_on() {
     assert_eq!(seqs, [2, 3, 4]);
 }
 
+/// A run that a move has made younger than the one behind it, beside fragments of older flushes.
+#[test]
+fn merged_slots_keep_fragments_in_the_order_of_their_flushes() {
+    let v = split(&Version::new(), &["m"]);
+    let (left, right) = (v.slot(0).unwrap().id, v.slot(1).unwrap().id);
+    let v = flush(&v, &[meta(1, "b", "e"), meta(2, "n", "p")]);
+    let v = next(&v, v.edit_move_run(left, 0, 0, 1).unwrap());
+    let v = flush(&v, &[meta(3, "b", "e"), meta(4, "n", "p")]);
+    let v = next(&v, v.edit_move_run(left, 1, 1, 1).unwrap());
+    let v = flush(&v, &[meta(5, "g", "h")]);
+    let v = next(&v, v.edit_move_run(left, 2, 0, 1).unwrap());
+    assert_eq!(v.slot(0).unwrap().runs.iter().map(|r| r.flush_seq).collect::<Vec<_>>(), [3, 2]);
+    let v = next(&v, v.edit_merge_slots(left, right).unwrap());
+    let runs = &v.slot(0).unwrap().runs;
+    assert_eq!(runs.iter().map(|r| (r.level, r.flush_seq)).collect::<Vec<_>>(), [(0, 1), (0, 2)]);
+}
+
 #[test]
 fn measured_edits_know_the_bytes_of_their_clips() {
     let v = flush(&Version::new(), &[meta(1, "a", "z")]);
