@@ -5,8 +5,8 @@ use crate::history::{Element, History};
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{FaultFs, FileSystem, ManualClock, Rng};
 use nori_lsm::{
-    Background, Compression, Config, Durability, ErrorKind, Keyspace, Lsm, RecoveryMode, Result,
-    WriteBatch,
+    Background, CompactionMode, Compression, Config, Durability, ErrorKind, Keyspace, Lsm,
+    RecoveryMode, Result, WriteBatch,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_secs(9);
 /// Tiny limits, so that a short program meets every path. They differ from open to open.
 pub(crate) fn config(fs: Arc<dyn FileSystem>, durability: Durability, seed: u64) -> Config {
     let mut rng = Rng::new(seed);
-    Config::default()
+    let config = Config::default()
         .file_system(fs)
         .background(Background::Manual)
         .durability(durability)
@@ -34,7 +34,19 @@ pub(crate) fn config(fs: Arc<dyn FileSystem>, durability: Durability, seed: u64)
         .compression(*rng.pick(&[Compression::Lz4, Compression::None]))
         .max_open_files(*rng.pick(&[1, 1024]))
         .wal_recovery(RecoveryMode::CutTornTail)
-        .disk_reserve_bytes(Some(0))
+        .disk_reserve_bytes(Some(0));
+    // Slots of a few kilobytes are cut and joined all the time, in every shape.
+    let (soft, atll) = (1 + rng.index(4), CompactionMode::Atll);
+    let modes = [atll, atll, atll, CompactionMode::Leveled, CompactionMode::Tiered];
+    config
+        .slot_target_bytes(Some(*rng.pick(&[512, 2048, 8192, 8192, 1 << 20])))
+        .compaction(*rng.pick(&modes))
+        .alpha(*rng.pick(&[0.1, 0.5, 2.0]))
+        .l0_soft(Some(soft))
+        .l0_hard(Some(soft + 1 + rng.index(3)))
+        .half_life(Some(Duration::from_secs(*rng.pick(&[5, 60]))))
+        .bandit_epsilon(*rng.pick(&[0.05, 1.0]))
+        .seed(rng.next_u64())
 }
 
 /// What a program does more or less of.
