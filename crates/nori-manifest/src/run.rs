@@ -62,8 +62,8 @@ impl Eq for TableRef {}
 pub struct Run {
     /// By key, disjoint.
     pub tables: Vec<TableRef>,
-    /// The flush sequence of the newest flush in the run; of a fragment, the newest that is there as
-    /// a fragment.
+    /// The flush sequence of the newest flush in the run; of a fragment, the newest that is there
+    /// as a fragment.
     pub flush_seq: u64,
     /// 0: a fragment, which is what a flush left here and no merge has touched ("L0"). Else the
     /// level that its merge was given; the crate gives it no further meaning.
