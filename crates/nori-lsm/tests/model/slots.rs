@@ -121,7 +121,7 @@ impl Slotted {
             .half_life(Some(self.half_life))
             .bandit_epsilon(self.epsilon)
             .seed(change);
-        if change % 3 == 0 {
+        if change.is_multiple_of(3) {
             return config;
         }
         let rng = &mut Rng::new(change);
