@@ -36,9 +36,17 @@ impl Store {
         }
     }
 
-    /// The first due step that changes the shape of slots or merges runs.
+    /// The first due step that changes the shape of slots or merges runs. A slot that cannot be
+    /// cut keeps no other from being merged.
     fn shape_step(&self) -> Result<bool> {
-        Ok(self.purge_one()? || self.shape_one()? || self.merge_one()?)
+        if self.purge_one()? {
+            return Ok(true);
+        }
+        match self.shape_one() {
+            Ok(true) => Ok(true),
+            Ok(false) => self.merge_one(),
+            Err(e) => self.merge_one().and_then(|merged| if merged { Ok(true) } else { Err(e) }),
+        }
     }
 
     /// Lets heat cool, when it is time.

@@ -63,9 +63,18 @@ impl Store {
         if !self.brain.take_shape_due() {
             return Ok(false);
         }
-        let done = self.cut_one(writer).and_then(|cut| Ok(cut || self.join_one(writer)?));
+        let done = match self.cut_one(writer) {
+            Ok(true) => Ok(true),
+            Ok(false) => self.join_one(writer),
+            Err(e) => {
+                self.join_one(writer).and_then(|joined| if joined { Ok(true) } else { Err(e) })
+            }
+        };
         if !matches!(done, Ok(false)) {
             self.brain.shape_is_due();
+        }
+        if let Err(e) = &done {
+            self.health.note(Work::Compaction, &Err(e.clone()), &self.events);
         }
         done
     }
@@ -77,13 +86,22 @@ impl Store {
             let slots = version.slots().map(|slot| slot.id.0);
             slots.filter(|slot| scheduler.needs_split(*slot)).collect()
         });
+        // A slot that cannot be cut must not keep the others waiting.
+        let mut failed = None;
         for id in grown {
             let Some(_held) = self.jobs.try_hold(&[id]) else { continue };
             let version = Arc::clone(&self.pin().version);
             let Some((_, slot)) = version.slot_by_id(SlotId(id)) else { continue };
-            let Some(guard) = self.middle(&version, slot)? else {
-                self.brain.with(|scheduler| scheduler.mark_unsplittable(id, true));
-                continue;
+            let guard = match self.middle(&version, slot) {
+                Ok(Some(guard)) => guard,
+                Ok(None) => {
+                    self.brain.with(|scheduler| scheduler.mark_unsplittable(id, true));
+                    continue;
+                }
+                Err(e) => {
+                    failed = failed.or(Some(e));
+                    continue;
+                }
             };
             self.log_edit(writer, move |store, version| {
                 store.measured(version, version.edit_split(&[guard], false)?)
@@ -92,7 +110,7 @@ impl Store {
             self.events.emit(|| VizEvent::SlotSplit { slot: id, guards: 1 });
             return Ok(true);
         }
-        Ok(false)
+        failed.map_or(Ok(false), Err)
     }
 
     /// A guard that halves a slot: between two tables of its largest run, else inside one.

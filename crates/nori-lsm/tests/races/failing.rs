@@ -304,3 +304,42 @@ fn a_buffered_log_is_written_back_in_the_background() {
     assert!(synced, "12 MiB of log were left to the operating system");
     assert_eq!(store.metrics().flushes, 0, "the sync had another reason");
 }
+
+/// A damaged table in a slot that has grown far too large keeps that slot from being cut, but not
+/// the others from being merged; and whoever waits is told.
+#[test]
+fn a_slot_that_cannot_be_cut_stops_no_other_work() {
+    let disk = MemFs::new(25);
+    let config = config(on(&disk)).block_cache_bytes(0);
+    let config = config.slot_target_bytes(Some(64 << 10)).table_bytes(1 << 20);
+    let store = Lsm::open_with(ROOT, config.clone()).expect("opens");
+    store.split_at(&["key-0500"]).expect("splits");
+    // Values that do not shrink, in one table of the first slot.
+    let mut rng = nori_env::Rng::new(25);
+    let mut value = || (0..2000).map(|_| rng.next_u64() as u8).collect::<Vec<u8>>();
+    (0..30).for_each(|n| store.put(key(n), value()).expect("writes"));
+    store.compact().expect("merges");
+    store.close().expect("closes");
+    let tables: Vec<_> = disk
+        .files()
+        .into_iter()
+        .filter(|(p, _)| p.extension().is_some_and(|e| e == "sst"))
+        .collect();
+    for (table, len) in &tables {
+        assert!(disk.corrupt(table, len - 20, 0xff));
+    }
+    let config = config.slot_target_bytes(Some(8 << 10));
+    let store = Lsm::open_with(ROOT, config).expect("opens");
+    for _ in 0..6 {
+        store.put(key(600), "right").expect("writes");
+        store.flush().expect("flushes");
+    }
+    for _ in 0..40 {
+        let _ = store.step();
+    }
+    let slots = store.slots();
+    let last = slots.last().expect("some");
+    let right = slots.iter().find(|s| s.lo == b"key-0500").unwrap_or(last);
+    assert_eq!(right.runs, 1, "the slot without damage is merged: {slots:?}");
+    assert!(!store.health().is_ok(), "nobody is told of the damage");
+}
