@@ -15,7 +15,7 @@ use crate::store::learned::Memory;
 use crate::super_version::SuperVersion;
 use nori_env::sync::{Arc, Mutex};
 use nori_manifest::{Slot, Version};
-use nori_scheduler::{HeatChange, Learned, Reads, RunView, Scheduler, Zone};
+use nori_scheduler::{HeatChange, Learned, Reads, RunView, Scheduler};
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -120,14 +120,15 @@ impl Brain {
     }
 
     /// Tells the scheduler of the newest version.
-    pub(crate) fn learn(&self, view: &SuperVersion) -> Backlog {
-        let mut state = self.state.lock();
-        state.learn(view);
-        state.backlog()
+    pub(crate) fn learn(&self, view: &SuperVersion) {
+        self.state.lock().learn(view);
     }
 
-    pub(crate) fn backlog(&self) -> Backlog {
-        self.state.lock().backlog()
+    /// What presses now. `tell` is called under the lock: of two callers the one who knows more
+    /// tells last, or an old backlog could stay when nothing is left to do.
+    pub(crate) fn tell_backlog(&self, tell: impl FnOnce(Backlog)) {
+        let state = self.state.lock();
+        tell(state.backlog());
     }
 
     /// A flush was installed: what it brought to each slot, in table and in user bytes. Returns
@@ -172,7 +173,7 @@ impl Brain {
 
     pub(crate) fn remember(&self, decision: Decision) {
         let decisions = &mut self.state.lock().decisions;
-        if decisions.len() == DECISIONS_MAX {
+        while decisions.len() >= DECISIONS_MAX {
             decisions.pop_front();
         }
         decisions.push_back(decision);
@@ -241,10 +242,6 @@ impl Brain {
     /// Slots are looked over again: something kept a cut or a join from being made.
     pub(crate) fn shape_is_due(&self) {
         self.state.lock().shape_may_be_due = true;
-    }
-
-    pub(crate) fn set_zone(&self, zone: Zone) {
-        self.state.lock().scheduler.set_zone(zone);
     }
 }
 

@@ -55,13 +55,12 @@ impl Job<'_> {
 }
 
 impl Store {
-    /// Whether some slot waits for a merge that nobody works on.
-    pub(crate) fn merge_due(&self) -> bool {
+    /// Whether no slot waits for a merge and none is worked on; both of one moment.
+    pub(crate) fn merges_are_idle(&self) -> bool {
         let oldest = self.oldest_reader();
         self.brain.with(|scheduler| {
             scheduler.set_oldest_reader(oldest.get());
-            let busy = self.jobs.busy();
-            scheduler.any_due(&|slot| busy.contains(&slot))
+            self.jobs.busy().is_empty() && !scheduler.any_due(&|_| false)
         })
     }
 

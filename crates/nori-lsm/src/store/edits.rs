@@ -120,8 +120,10 @@ impl Store {
                     derived
                 });
                 debug_assert_eq!(version.check(), Ok(()));
-                let backlog = self.brain.learn(&self.pin());
-                self.gauge.set_backlog(&self.config, backlog);
+                self.brain.learn(&self.pin());
+                self.tell_backlog();
+                // Those whom the install woke may have looked too early.
+                self.signal.wake();
                 group.iter_mut().for_each(|change| change.outcome = Some(Ok(())));
             }
             Err(error) => {

@@ -138,7 +138,7 @@ impl Store {
         let now = self.config.clock.now();
         let changes = self.brain.flushed(now, flush.flush_seq, &flush.parts, user_bytes);
         self.tell_heat(changes);
-        self.gauge.set_backlog(&self.config, self.brain.backlog());
+        self.tell_backlog();
         self.note_zone();
     }
 

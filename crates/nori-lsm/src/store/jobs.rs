@@ -92,11 +92,6 @@ impl Jobs {
         }
     }
 
-    /// Whether any slot is held.
-    pub(crate) fn any(&self) -> bool {
-        !self.busy.lock().is_empty()
-    }
-
     /// Wakes those who wait for a slot, to see that the store is closed.
     pub(crate) fn wake(&self) {
         let _busy = self.busy.lock();

@@ -176,6 +176,13 @@ impl Store {
         Ok(())
     }
 
+    /// Whether no flush and no merge is due or running.
+    fn is_idle(&self) -> bool {
+        // The memtable of a flush is gone before the scheduler has heard of its table.
+        let _no_flush = self.flushing.lock();
+        self.pin().sealed.is_empty() && self.merges_are_idle()
+    }
+
     /// Waits until no flush and no merge is due or running.
     pub(crate) fn wait_idle(&self) -> Result<()> {
         self.check_open()?;
@@ -189,8 +196,7 @@ impl Store {
         loop {
             let seen = self.signal.now();
             self.check_open()?;
-            let flushing = !self.pin().sealed.is_empty();
-            if !flushing && !self.merge_due() && !self.jobs.any() {
+            if self.is_idle() {
                 return Ok(());
             }
             // Work that keeps failing would be waited for in vain.

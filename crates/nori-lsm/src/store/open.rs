@@ -354,7 +354,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let brain = Brain::new(Scheduler::new(config.policy()), &view, now);
     brain.remember_all(learned::load(&*fs, &paths));
     let gauge = Gauge::default();
-    gauge.set_backlog(&config, brain.backlog());
+    brain.tell_backlog(|backlog| gauge.set_backlog(&config, backlog));
     let view = reaper.defer(view);
     Store {
         synced_at: Mutex::new(now),

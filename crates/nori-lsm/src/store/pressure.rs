@@ -63,14 +63,15 @@ impl Gauge {
     pub(crate) fn set_backlog(&self, config: &Config, backlog: Backlog) {
         let at = |n: usize| n as f64;
         let (l0, k) = (at(backlog.l0_tables), at(config.k_global));
-        let (soft, hard) = (at(config.l0_soft_limit()).max(k), at(config.l0_hard_limit()));
+        let (soft, hard) = (at(config.l0_soft_limit()), at(config.l0_hard_limit()));
+        let k = k.min(soft);
         let part = if l0 <= soft {
             0.5 * (l0 - k) / (soft - k).max(1.0)
         } else {
             0.5 + 0.5 * (l0 - soft) / (hard - soft).max(1.0)
         };
         self.l0.set(part.max(0.0));
-        let limit = 4.0 * config.memtable_bytes as f64 * k;
+        let limit = 4.0 * config.memtable_bytes as f64 * at(config.k_global);
         self.debt.set(backlog.debt_bytes as f64 / limit.max(1.0));
     }
 
@@ -104,7 +105,10 @@ impl Gauge {
         let now = nanos(now);
         let mut taken = self.taken_until.load(Ordering::Relaxed);
         loop {
-            let until = taken.max(now).saturating_add(stretch);
+            // No writer waits longer than `WAIT_MAX`, so what many took beyond that was never
+            // waited for, and is owed by nobody later.
+            let free = taken.clamp(now, now.saturating_add(nanos(WAIT_MAX)));
+            let until = free.saturating_add(stretch);
             let swap = self.taken_until.compare_exchange_weak(
                 taken,
                 until,
@@ -159,15 +163,26 @@ impl Store {
         Counters::add(&self.counters.paced_us, wait.as_micros() as u64);
     }
 
+    /// To be called when the scheduler may see another backlog.
+    pub(crate) fn tell_backlog(&self) {
+        self.brain.tell_backlog(|backlog| self.gauge.set_backlog(&self.config, backlog));
+    }
+
     /// To be called when the pressure may have entered another zone.
     pub(crate) fn note_zone(&self) {
         let pressure = self.pressure_in(&self.published.load()).pressure;
         let after = zone_of(pressure);
-        let before = self.gauge.zone.swap(after as u8, Ordering::Relaxed);
+        if self.gauge.zone.load(Ordering::Relaxed) == after as u8 {
+            return;
+        }
+        // Both at once, or of two callers the one could leave its zone here and the other there.
+        let before = self.brain.with(|scheduler| {
+            scheduler.set_zone(Zone::from_pressure(pressure));
+            self.gauge.zone.swap(after as u8, Ordering::Relaxed)
+        });
         if before == after as u8 {
             return;
         }
-        self.brain.set_zone(Zone::from_pressure(pressure));
         let all =
             [PressureZone::Green, PressureZone::Yellow, PressureZone::Orange, PressureZone::Red];
         let before = all.get(usize::from(before)).copied().unwrap_or_default();
@@ -204,6 +219,20 @@ mod tests {
         assert_eq!(gauge.take(later, 1000, 1e6).as_millis(), 1);
     }
 
+    /// Many writers at once take more time than passes while they wait.
+    #[test]
+    fn an_overload_that_is_over_slows_nobody() {
+        let gauge = Gauge::default();
+        let now = Duration::from_secs(5);
+        for _ in 0..1000 {
+            gauge.take(now, 1_000_000, 1e6);
+        }
+        let later = now + 4 * WAIT_MAX;
+        assert!(gauge.take(later, 1000, 1e9) < WAIT_MIN);
+        // Nor does a clock that went back.
+        assert!(gauge.take(now, 1000, 1e9) < 2 * WAIT_MAX);
+    }
+
     #[test]
     fn flushes_in_slots_press_from_k_to_the_hard_limit() {
         let (gauge, config) = (Gauge::default(), Config::default());
@@ -212,5 +241,24 @@ mod tests {
             gauge.l0.get()
         };
         assert_eq!([0, 12, 14, 16, 20, 24].map(part), [0.0, 0.0, 0.25, 0.5, 0.75, 1.0]);
+    }
+
+    /// Writers wait at the hard limit, wherever it is, and only where the scheduler frees
+    /// flushes: above the soft one.
+    #[test]
+    fn the_hard_limit_is_where_writers_wait_for_flushes_in_slots() {
+        let gauge = Gauge::default();
+        for k in 1..=16usize {
+            for (soft, hard) in [(1, 2), (3, 4), (3, 40), (12, 13), (100, 101)] {
+                let config = Config::default().k_global(k).l0_soft(Some(soft)).l0_hard(Some(hard));
+                let part = |l0_tables| {
+                    gauge.set_backlog(&config, Backlog { l0_tables, debt_bytes: 0 });
+                    gauge.l0.get()
+                };
+                let parts: Vec<f64> = (0..=hard).map(part).collect();
+                assert!(parts.is_sorted(), "{k} {soft} {hard}: {parts:?}");
+                assert!(parts[soft] <= 0.5 && parts[hard - 1] < 1.0 && parts[hard] == 1.0);
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Everything at once, on threads: nothing is lost, nobody waits for ever.
 
-use crate::{ROOT, config, on};
+use crate::{ROOT, config, key, on};
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::{Arc, thread};
 use nori_env::{Cut, MemFs, Rng};
@@ -182,4 +182,30 @@ fn all_verbs_at_once() {
     run_seeds("-p nori-lsm --test races all_verbs_at_once", 6, |seed| batches += run(seed));
     println!("{batches} batches written beside all other verbs");
     assert!(batches > 50);
+}
+
+/// When nobody writes, nothing goes on after `wait_idle`.
+#[test]
+fn nothing_goes_on_in_an_idle_store() {
+    let disk = MemFs::new(44);
+    let config = config(on(&disk))
+        .background(Background::Threads(2))
+        .durability(Durability::Buffered)
+        .slot_target_bytes(Some(8 << 10));
+    let store = Lsm::open_with(ROOT, config).expect("opens");
+    let mut early = Vec::new();
+    for round in 0..400usize {
+        for n in 0..40 {
+            store.put(key((round * 17 + n * 31) % 500), vec![round as u8; 90]).expect("writes");
+        }
+        store.wait_idle().expect("works");
+        let told = store.metrics();
+        thread::sleep(std::time::Duration::from_micros(300));
+        let later = store.metrics();
+        let work = |m: &nori_lsm::Metrics| (m.flushes, m.compactions);
+        if work(&told) != work(&later) {
+            early.push((round, work(&told), work(&later)));
+        }
+    }
+    assert!(early.is_empty(), "wait_idle returned while work went on: {early:?}");
 }
