@@ -74,6 +74,6 @@ pub use heat::count_reads;
 /// For the tests that plant faults.
 #[cfg(nori_plant)]
 #[doc(hidden)]
-pub use plant::{Plant, Point, at, plant};
+pub use plant::{Plant, Point, at, current, plant};
 #[doc(hidden)]
 pub use store::example_dir;

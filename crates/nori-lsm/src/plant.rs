@@ -9,6 +9,11 @@
 
 #![cfg_attr(not(nori_plant), expect(unreachable_pub, reason = "public for the tests only"))]
 
+#[cfg(not(nori_plant))]
+use nori_env::sync::Arc;
+#[cfg(not(nori_plant))]
+use nori_manifest::Version;
+
 macro_rules! plants {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// A rule of the protocol, broken.
@@ -100,6 +105,20 @@ plants! {
     CheckpointNotSynced,
     /// A checkpoint's manifest is of a later version than its tables.
     CheckpointNotPinned,
+    /// A fragment goes below runs that it overlaps.
+    OverlappingMoved,
+    /// A flush moves runs in a slot that somebody merges.
+    BusySlotMoved,
+    /// A slot is cut while somebody merges it.
+    BusySlotCut,
+    /// Every merge drops tombstones, also one that leaves out the oldest run.
+    EveryMergeIsBottom,
+    /// All edits of a group are made for the version that the group began with.
+    GroupOfOneVersion,
+    /// What a flush brings is booked for its first slot only.
+    FlushShareNotBooked,
+    /// The readers of a slot that joined another are forgotten.
+    JoinedReadersForgotten,
 }
 
 /// Where a test can let something else happen.
@@ -137,14 +156,22 @@ pub(crate) const fn planted(_: Plant) -> bool {
 #[inline(always)]
 pub(crate) const fn meanwhile(_: Point) {}
 
+#[cfg(not(nori_plant))]
+#[inline(always)]
+pub(crate) const fn misplaced(version: Arc<Version>) -> Arc<Version> {
+    version
+}
+
 #[cfg(nori_plant)]
-pub use armed::{at, plant};
+pub use armed::{at, current, plant};
 #[cfg(nori_plant)]
-pub(crate) use armed::{meanwhile, planted};
+pub(crate) use armed::{meanwhile, misplaced, planted};
 
 #[cfg(nori_plant)]
 mod armed {
     use super::{Plant, Point};
+    use nori_env::sync::Arc;
+    use nori_manifest::{Run, Slot, Version};
     use std::cell::{Cell, RefCell};
 
     type Visit = Box<dyn FnOnce()>;
@@ -157,6 +184,26 @@ mod armed {
     /// Plants a fault, or none, for what this thread does from now on.
     pub fn plant(fault: Option<Plant>) {
         PLANT.set(fault);
+    }
+
+    /// What this thread has planted.
+    pub fn current() -> Option<Plant> {
+        PLANT.get()
+    }
+
+    /// The version as [`Plant::OverlappingMoved`] would leave it.
+    pub(crate) fn misplaced(version: Arc<Version>) -> Arc<Version> {
+        let fragment = |slot: &Arc<Slot>| slot.runs.last().is_some_and(|run| run.is_fragment());
+        let found = version.slots().position(|slot| slot.runs.len() > 1 && fragment(slot));
+        match found.and_then(|index| Some((index, version.slot(index)?))) {
+            Some((index, slot)) => {
+                let mut slot = Slot::clone(slot);
+                slot.runs.rotate_right(1);
+                slot.runs[0] = Arc::new(Run { level: 1, ..Run::clone(&slot.runs[0]) });
+                Arc::new(version.plant_slot(index, slot))
+            }
+            None => version,
+        }
     }
 
     /// Runs `visit` when this thread comes to the point the next time.

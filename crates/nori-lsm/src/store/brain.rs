@@ -11,6 +11,7 @@
 use crate::heat::SlotReads;
 use crate::ledger::SlotLedger;
 use crate::metrics::Decision;
+use crate::plant::{Plant, planted};
 use crate::store::learned::Memory;
 use crate::super_version::SuperVersion;
 use nori_env::sync::{Arc, Mutex};
@@ -141,9 +142,11 @@ impl Brain {
         user_bytes: &[(u64, u64)],
     ) -> Vec<HeatChange> {
         let mut state = self.state.lock();
-        for &(slot, bytes) in parts {
+        for (n, &(slot, bytes)) in parts.iter().enumerate() {
             state.scheduler.note_flush(slot, bytes);
-            state.book(slot, |ledger| ledger.flush_bytes += bytes);
+            if n == 0 || !planted(Plant::FlushShareNotBooked) {
+                state.book(slot, |ledger| ledger.flush_bytes += bytes);
+            }
         }
         for &(slot, bytes) in user_bytes {
             state.book(slot, |ledger| ledger.flushed_user_bytes += bytes);
@@ -281,7 +284,9 @@ impl State {
             let book = self.books.remove(&gone.id.0).unwrap_or_default();
             let heirs = self.leaving.iter_mut().filter(|left| left.heir == gone.id.0);
             heirs.for_each(|left| left.heir = heir);
-            self.leaving.push(Leaving { slot: gone.id.0, reads: book.reads, heir });
+            if !planted(Plant::JoinedReadersForgotten) {
+                self.leaving.push(Leaving { slot: gone.id.0, reads: book.reads, heir });
+            }
             self.book(heir, |ledger| ledger.absorb(&book.ledger));
             if let Some(heir) = self.books.get_mut(&heir) {
                 heir.before.absorb(&book.before);
@@ -334,9 +339,11 @@ impl State {
             let reads = book.reads.take();
             note(scheduler, *slot, &mut book.ledger, reads);
         }
-        leaving.retain(|left| {
-            // Asked first: a reader may add something and leave between the two.
-            let watched = Arc::strong_count(&left.reads) > 1;
+        leaving.retain_mut(|left| {
+            // Asked first: a reader may add something and leave between the two. The count of
+            // holders is read so that what a reader added before it left is seen (`get_mut`
+            // acquires, `strong_count` does not).
+            let watched = Arc::get_mut(&mut left.reads).is_none();
             match books.get_mut(&left.heir) {
                 Some(book) => note(scheduler, left.heir, &mut book.ledger, left.reads.take()),
                 None => return false,

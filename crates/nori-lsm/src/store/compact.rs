@@ -271,7 +271,7 @@ impl Store {
         let start = self.config.clock.now();
         let version = Arc::clone(&self.pin().version);
         let stripes = early.unwrap_or_else(|| self.stripes());
-        let (id, bottom) = (job.slot.id, job.first == 0);
+        let (id, bottom) = (job.slot.id, job.first == 0 || planted(Plant::EveryMergeIsBottom));
         let dropped = |key: &[u8]| version.catalog.dropped(key);
         let retain = Retain::new(stripes, bottom, dropped);
         let bytes_read: u64 = job.runs().iter().map(|run| run.bytes).sum();
@@ -294,6 +294,7 @@ impl Store {
         }
         logged?;
         if cuts > 0 {
+            Counters::add(&self.counters.slot_splits, cuts as u64);
             self.events.emit(|| VizEvent::SlotSplit { slot: id.0, guards: cuts as u64 });
         }
         if planted(Plant::InputsDeletedPinned) {

@@ -6,7 +6,7 @@
 //! 3. After the install, before the next group, the scheduler is told of the new version.
 
 use crate::error::{Error, Result};
-use crate::plant::{Plant, Point, meanwhile, planted};
+use crate::plant::{Plant, Point, meanwhile, misplaced, planted};
 use crate::store::commit_queue::Request;
 use crate::store::state::{Store, Writer};
 use crate::super_version::SuperVersion;
@@ -109,6 +109,10 @@ impl Store {
         self.note_manifest(writer, &manifest);
         match logged {
             Ok(version) => {
+                let version = match planted(Plant::OverlappingMoved) {
+                    true => misplaced(version),
+                    false => version,
+                };
                 meanwhile(Point::Logged);
                 let stale = planted(Plant::StaleInstall);
                 self.install(|old| {
@@ -137,6 +141,7 @@ impl Store {
     fn make_edits(&self, view: &SuperVersion, group: &mut [&mut Change]) -> Vec<VersionEdit> {
         let next_file = self.next_file.load(Ordering::Relaxed);
         let mut version = Arc::clone(&view.version);
+        let mut after = Arc::clone(&version);
         let mut edits = Vec::new();
         let alone = group.len() == 1;
         for change in group {
@@ -144,13 +149,16 @@ impl Store {
             let made = make(self, &version).and_then(|edit| {
                 let edit = edit.with_next_file(next_file);
                 // What an edit alone makes, the manifest works out.
-                let next = if alone { None } else { Some(version.apply(&edit)?) };
+                let next = if alone { None } else { Some(after.apply(&edit)?) };
                 Ok((edit, next))
             });
             match made {
                 Ok((edit, next)) => {
                     edits.push(edit);
-                    version = next.map_or(version, Arc::new);
+                    after = next.map_or(after, Arc::new);
+                    if !planted(Plant::GroupOfOneVersion) {
+                        version = Arc::clone(&after);
+                    }
                 }
                 Err(e) => change.outcome = Some(Err(e)),
             }

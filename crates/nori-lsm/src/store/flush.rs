@@ -83,6 +83,7 @@ impl Store {
         };
         let floor = next.first_segment;
         let held = self.hold_for_moves(&view.version, mem, output)?;
+        let any = planted(Plant::BusySlotMoved);
         let free: BTreeSet<u64> = held.slots().collect();
         let installed = Arc::new(Mutex::new(InstalledFlush::default()));
         let (told, table, tables) =
@@ -102,7 +103,7 @@ impl Store {
                 let last = table.last_seq();
                 let edit = version.edit_flush(&tables, &holds, floor, last, durable);
                 let edit = store.measured(version, edit)?;
-                let may_move = |slot: SlotId| free.contains(&slot.0);
+                let may_move = |slot: SlotId| any || free.contains(&slot.0);
                 let edit = version.with_moves(edit, store.level_of_one(), &may_move)?;
                 *told.lock() = InstalledFlush::of(&edit);
                 Ok(edit)

@@ -34,7 +34,6 @@ impl Store {
         if parts > 1 {
             let stuck = guards.is_empty();
             self.brain.with(|s| s.mark_unsplittable(slot.0, stuck));
-            Counters::add(&self.counters.slot_splits, guards.len() as u64);
         }
         guards
     }
@@ -89,7 +88,10 @@ impl Store {
         // A slot that cannot be cut must not keep the others waiting.
         let mut failed = None;
         for id in grown {
-            let Some(_held) = self.jobs.try_hold(&[id]) else { continue };
+            let held = self.jobs.try_hold(&[id]);
+            if held.is_none() && !planted(Plant::BusySlotCut) {
+                continue;
+            }
             let version = Arc::clone(&self.pin().version);
             let Some((_, slot)) = version.slot_by_id(SlotId(id)) else { continue };
             let guard = match self.middle(&version, slot) {

@@ -152,11 +152,9 @@ impl Run<'_> {
             let runs = self.store.metrics().runs_max;
             same("runs over the limit when idle", runs.saturating_sub(limits.k as u64), 0)?;
         }
-        // At the soft limit the pressure is a half; below k it says nothing.
+        // At the soft limit the pressure is a half.
         let pressure = self.store.pressure();
-        if limits.l0_soft.is_none_or(|soft| soft >= limits.k) {
-            same("flushes over the soft limit", pressure.l0 <= 0.5, true)?;
-        }
+        same("flushes over the soft limit", pressure.l0 > 0.5, false)?;
         if pressure.pressure >= 1.0 {
             return Err(format!("writers wait for work that is not due: {pressure:?}"));
         }

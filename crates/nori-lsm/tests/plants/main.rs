@@ -26,6 +26,7 @@ mod nested;
 #[path = "../crash/program.rs"]
 mod program;
 mod scenes;
+mod slots;
 
 use nori_env::sync::{Arc, Mutex, thread};
 use nori_lsm::{Plant, plant};
@@ -64,7 +65,7 @@ fn outcome(test: impl FnOnce() -> Result<(), String>) -> Option<String> {
 /// Runs scenes and chains with a fault planted until one fails.
 fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
     plant(fault);
-    for (name, scene) in scenes::ALL {
+    for (name, scene) in scenes::ALL.iter().chain(slots::ALL) {
         if let Some(said) = outcome(scene) {
             let by = format!("the scene {name:?}: {said}");
             plant(None);

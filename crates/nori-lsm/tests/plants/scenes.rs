@@ -66,7 +66,7 @@ impl Found {
     }
 }
 
-fn expect(shown: Option<impl AsRef<[u8]>>, expected: &[&str]) -> Result<(), String> {
+pub(crate) fn expect(shown: Option<impl AsRef<[u8]>>, expected: &[&str]) -> Result<(), String> {
     let shown = shown.map(|v| String::from_utf8_lossy(v.as_ref()).into_owned());
     match &shown {
         Some(value) if expected.contains(&value.as_str()) => Ok(()),
@@ -75,7 +75,7 @@ fn expect(shown: Option<impl AsRef<[u8]>>, expected: &[&str]) -> Result<(), Stri
 }
 
 /// Runs steps until none is due.
-fn settle(store: &Lsm) {
+pub(crate) fn settle(store: &Lsm) {
     for _ in 0..50 {
         if !store.step().expect("works") {
             return;
