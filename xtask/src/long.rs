@@ -31,6 +31,12 @@ pub(crate) const LONG: &[Long] = &[
         sizes: &[("NORI_SEEDS", "700")],
     },
     Long {
+        name: "slots",
+        about: "stores of tiny slots: cut, joined, heated and cooled, in every mode",
+        args: &["test", "-p", "nori-lsm", "--test", "model", "slots_", "--", "--nocapture"],
+        sizes: &[("NORI_SEEDS", "1600")],
+    },
+    Long {
         name: "amplification",
         about: "bytes written, runs met and space taken: adaptive, leveled, tiered",
         args: &["run", "--release", "-p", "nori-benches", "--bin", "amplification", "--"],

@@ -68,8 +68,8 @@ fn load(store: &Lsm, keys: u64) {
 
 fn slot_of(store: &Lsm, n: u64) -> SlotInfo {
     let key = key(n).into_bytes();
-    let slots = store.slots().into_iter().filter(|slot| slot.keyspace == "default");
-    slots.filter(|slot| slot.lo <= key).last().expect("slots cover all keys")
+    let mut slots = store.slots().into_iter().rev().filter(|slot| slot.keyspace == "default");
+    slots.find(|slot| slot.lo <= key).expect("slots cover all keys")
 }
 
 /// Heat is a rate: it does not matter for how long a slot was read, and it goes when readers go.

@@ -20,6 +20,74 @@ struct Moment {
 
 type Checked<T> = Result<T, String>;
 
+/// What chains did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// Images that were opened.
+    pub(crate) images: u64,
+    pub(crate) splits: u64,
+    pub(crate) joins: u64,
+    pub(crate) moves: u64,
+    /// Images with a file of what was learned, and how many of these were damaged.
+    pub(crate) heats: (u64, u64),
+    /// Such a file, from an earlier link or another chain.
+    heat: Vec<u8>,
+}
+
+impl Seen {
+    /// Whether slots changed in every way, so that the images mean something for them.
+    pub(crate) fn is_complete(&self) -> bool {
+        let all = [self.splits, self.joins, self.moves, self.heats.0, self.heats.1];
+        all.iter().all(|count| *count > 0)
+    }
+
+    /// Does something bad to the file of what was learned, which must not matter.
+    fn spoil_heat(&mut self, disk: &MemFs, rng: &mut Rng) {
+        let path = Path::new(ROOT).join("HEAT");
+        let Some(mut bytes) = disk.read_file(&path) else { return };
+        self.heats.0 += 1;
+        if !rng.chance(30) {
+            self.heat = bytes;
+            return;
+        }
+        self.heats.1 += 1;
+        let at = rng.index(bytes.len().max(1));
+        match rng.below(5) {
+            0 => bytes.truncate(at),
+            1 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 0x20),
+            2 => bytes.iter_mut().skip(at).for_each(|byte| *byte = 0),
+            3 => bytes = self.heat.clone(),
+            _ => {
+                disk.remove_file(&path);
+                return;
+            }
+        }
+        disk.write_file(&path, &bytes);
+    }
+
+    fn note(&mut self, store: &Lsm) -> Checked<()> {
+        let metrics = store.metrics();
+        self.splits += metrics.slot_splits;
+        self.joins += metrics.slot_joins;
+        self.moves += metrics.trivial_moves;
+        let ledgers: Vec<_> = store.slots().into_iter().map(|slot| slot.ledger).collect();
+        let sums = [
+            (ledgers.iter().map(|l| l.flush_bytes).sum::<u64>(), metrics.flush_bytes),
+            (ledgers.iter().map(|l| l.flushed_user_bytes).sum(), metrics.flushed_user_bytes),
+            (ledgers.iter().map(|l| l.compactions).sum(), metrics.compactions),
+            (
+                ledgers.iter().map(|l| l.compaction_bytes_written).sum(),
+                metrics.compaction_bytes_written,
+            ),
+            (ledgers.iter().map(|l| l.scans).sum(), metrics.scans),
+        ];
+        match sums.iter().find(|(booked, counted)| booked != counted) {
+            Some(sums) => Err(format!("the books of the slots: {sums:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Everything a store shows.
 pub(crate) fn state(store: &Lsm) -> nori_lsm::Result<State> {
     let mut all = BTreeMap::new();
@@ -57,7 +125,16 @@ fn matched(store: &Lsm, history: &History) -> Checked<usize> {
 }
 
 /// Opens what a crash left and compares it with what must have survived.
-fn check(disk: &MemFs, at: &Moment, cut: Cut, history: &History, seed: u64) -> Checked<usize> {
+fn check(
+    disk: &MemFs,
+    at: &Moment,
+    cut: Cut,
+    history: &History,
+    seed: u64,
+    seen: &mut Seen,
+) -> Checked<usize> {
+    seen.images += 1;
+    seen.spoil_heat(disk, &mut Rng::new(seed));
     let fs: Arc<dyn FileSystem> = Arc::new(disk.clone());
     let store = Lsm::open_with(ROOT, config(Arc::clone(&fs), Durability::Synced, seed))
         .map_err(|e| format!("open: {e}"))?;
@@ -87,8 +164,8 @@ fn fault(rng: &mut Rng) -> Option<FaultRule> {
     }
 }
 
-/// Runs one chain; counts the images that were opened.
-pub(crate) fn chain(seed: u64, images: &mut u64) -> Checked<()> {
+/// Runs one chain.
+pub(crate) fn chain(seed: u64, seen: &mut Seen) -> Checked<()> {
     let mut rng = Rng::new(seed);
     let mut disk = MemFs::new(seed);
     disk.set_sectors(&[32, 512]);
@@ -98,7 +175,7 @@ pub(crate) fn chain(seed: u64, images: &mut u64) -> Checked<()> {
         let modes = [Durability::Synced, Durability::Buffered, Durability::Interval(INTERVAL)];
         let durability = *rng.pick(&modes);
         let setup = (durability, seed + link);
-        let moments = run_link(&disk, &history, &mut rng, setup, &mut value, images)
+        let moments = run_link(&disk, &history, &mut rng, setup, &mut value, seen)
             .map_err(|e| format!("{durability:?} link {link}: {e}"))?;
         let known = history.lock().clone();
         let say = |cut: Cut, at: &Moment, e: String| {
@@ -108,8 +185,8 @@ pub(crate) fn chain(seed: u64, images: &mut u64) -> Checked<()> {
             for _ in 0..2 {
                 let cut = *rng.pick(&Cut::ALL);
                 let left = at.image.crash(cut, rng.next_u64());
-                *images += 1;
-                check(&left, at, cut, &known, rng.next_u64()).map_err(|e| say(cut, at, e))?;
+                let seed = rng.next_u64();
+                check(&left, at, cut, &known, seed, seen).map_err(|e| say(cut, at, e))?;
             }
         }
         // Early moments lie inside opening.
@@ -117,8 +194,7 @@ pub(crate) fn chain(seed: u64, images: &mut u64) -> Checked<()> {
         let at = &moments[rng.below(early as u64) as usize];
         let cut = *rng.pick(&Cut::ALL);
         disk = at.image.crash(cut, rng.next_u64());
-        *images += 1;
-        let p = check(&disk.image(), at, cut, &known, 0).map_err(|e| say(cut, at, e))?;
+        let p = check(&disk.image(), at, cut, &known, 0, seen).map_err(|e| say(cut, at, e))?;
         let power = if cut.is_kill() { at.mark.power.min(p) } else { p };
         history.lock().restart(p, power);
     }
@@ -145,13 +221,13 @@ fn run_link(
     rng: &mut Rng,
     (durability, seed): (Durability, u64),
     value: &mut u64,
-    images: &mut u64,
+    seen: &mut Seen,
 ) -> Checked<Vec<Moment>> {
     let moments: Arc<Mutex<Vec<Moment>>> = Arc::default();
-    let (seen, shared) = (Arc::clone(&moments), Arc::clone(history));
+    let (taken, shared) = (Arc::clone(&moments), Arc::clone(history));
     disk.on_operation(Some(Arc::new(move |op, image: &MemFs| {
         let mark = shared.lock().mark;
-        seen.lock().push(Moment { op, image: image.clone(), mark });
+        taken.lock().push(Moment { op, image: image.clone(), mark });
     })));
     let faults = FaultFs::new(Arc::new(disk.clone()));
     let rule = fault(rng);
@@ -183,10 +259,11 @@ fn run_link(
             }
             for (dir, p) in &program.checkpoints {
                 let cut = *rng.pick(&Cut::ALL);
-                *images += 1;
+                seen.images += 1;
                 check_checkpoint(disk, dir, &known.states[*p], cut, rng.next_u64())?;
             }
             drop(known);
+            seen.note(&store)?;
             if rng.chance(30) && store.close().is_ok() && !faulty {
                 history.lock().durable();
             }
@@ -203,9 +280,14 @@ fn run_link(
 
 #[test]
 fn every_crash_leaves_a_prefix() {
-    let mut images = 0;
+    let (mut seen, mut chains) = (Seen::default(), 0);
     run_seeds("-p nori-lsm --test crash every_crash_leaves_a_prefix", 24, |seed| {
-        chain(seed, &mut images).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        chain(seed, &mut seen).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        chains += 1;
     });
-    println!("{images} crash images, 0 violations");
+    let Seen { images, splits, joins, moves, heats, .. } = &seen;
+    println!("{images} crash images, 0 violations; {splits} cuts, {joins} joins, {moves} moves");
+    println!("{} images had learned something, which was spoilt in {}", heats.0, heats.1);
+    // What never happened was never tested.
+    assert!(chains < 24 || seen.is_complete(), "{seen:?}");
 }

@@ -65,7 +65,7 @@ fn sweep(name: &str, default: usize, rule: impl Fn(u64) -> FaultRule) {
 
 #[test]
 fn an_error_at_every_operation() {
-    sweep("an_error_at_every_operation", 4, |n| FaultRule::new(Fault::Eio).nth(n));
+    sweep("an_error_at_every_operation", 3, |n| FaultRule::new(Fault::Eio).nth(n));
 }
 
 #[test]

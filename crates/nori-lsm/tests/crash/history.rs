@@ -30,10 +30,13 @@ impl std::fmt::Debug for State {
     }
 }
 
+/// One write of a batch: keyspace, key, value or a deletion.
+pub(crate) type Write = (String, Vec<u8>, Option<Vec<u8>>);
+
 /// One element of the history.
 #[derive(Clone, Debug)]
 pub(crate) enum Element {
-    Batch(Vec<(String, Vec<u8>, Option<Vec<u8>>)>),
+    Batch(Vec<Write>),
     Create(String),
     Drop(String),
 }

@@ -1,7 +1,7 @@
 //! Random programs over every verb that changes a store.
 
 use crate::held::Held;
-use crate::history::{Element, History};
+use crate::history::{Element, History, Write};
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{FaultFs, FileSystem, ManualClock, Rng};
 use nori_lsm::{
@@ -39,7 +39,7 @@ pub(crate) fn config(fs: Arc<dyn FileSystem>, durability: Durability, seed: u64)
     let (soft, atll) = (1 + rng.index(4), CompactionMode::Atll);
     let modes = [atll, atll, atll, CompactionMode::Leveled, CompactionMode::Tiered];
     config
-        .slot_target_bytes(Some(*rng.pick(&[512, 2048, 8192, 8192, 1 << 20])))
+        .slot_target_bytes(Some(*rng.pick(&[512, 512, 2048, 8192, 1 << 20])))
         .compaction(*rng.pick(&modes))
         .alpha(*rng.pick(&[0.1, 0.5, 2.0]))
         .l0_soft(Some(soft))
@@ -58,6 +58,10 @@ struct Taste {
     lazy: bool,
     /// Keyspaces come and go all the time.
     spaces: bool,
+    /// Slots grow and shrink; nobody cuts them by hand.
+    slots: bool,
+    /// How many different keys there are.
+    keys: u64,
 }
 
 pub(crate) struct Program {
@@ -79,8 +83,14 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn new(history: &Shared, rng: &mut Rng, durability: Durability) -> Program {
         let mut rng = rng.fork();
-        let taste =
-            Taste { large: *rng.pick(&[5, 20, 70]), lazy: rng.chance(40), spaces: rng.chance(25) };
+        let slots = rng.chance(40);
+        let taste = Taste {
+            large: *rng.pick(&[5, 20, 70]),
+            lazy: rng.chance(40),
+            spaces: rng.chance(25),
+            slots,
+            keys: if slots { 30 } else { 6 },
+        };
         Program {
             history: Arc::clone(history),
             rng,
@@ -131,9 +141,11 @@ impl Program {
     }
 
     fn step(&mut self, store: &Lsm) -> Result<()> {
-        let dice = self.rng.below(110);
+        let dice = self.rng.below(114);
         match dice {
             52..=58 if self.taste.spaces => self.keyspace(store),
+            47..=51 | 93..=96 if self.taste.slots => self.grow(store),
+            44..=46 if self.taste.slots => self.shrink(store),
             66..=79 if self.taste.lazy => self.write(store),
             0..=54 => self.write(store),
             55..=59 => {
@@ -165,6 +177,7 @@ impl Program {
                 let shown = self.history.lock().shown().clone();
                 self.held.hold(store, shown, &mut self.rng)
             }
+            110.. => self.read_and_wait(store),
             105..=107 => self.held.look(&mut self.rng),
             _ => {
                 if let Some(faults) = &self.faults {
@@ -176,7 +189,7 @@ impl Program {
     }
 
     fn key(&mut self) -> Vec<u8> {
-        format!("k{}", self.rng.below(6)).into_bytes()
+        format!("k{}", self.rng.below(self.taste.keys)).into_bytes()
     }
 
     fn write(&mut self, store: &Lsm) -> Result<()> {
@@ -185,7 +198,8 @@ impl Program {
         for _ in 0..1 + self.rng.below(3) {
             let names: Vec<String> = self.keyspaces.keys().cloned().collect();
             let name = self.rng.pick(&names).clone();
-            let (space, key) = (&self.keyspaces[&name], format!("k{}", self.rng.below(6)));
+            let (space, key) =
+                (&self.keyspaces[&name], format!("k{}", self.rng.below(self.taste.keys)));
             if self.rng.chance(30) {
                 batch.delete_in(space, &key);
                 operations.push((name, key.into_bytes(), None));
@@ -198,6 +212,10 @@ impl Program {
             let len = if large { 700 + self.rng.below(900) } else { 8 };
             let mut value = self.value.to_be_bytes().to_vec();
             value.resize(len.max(8) as usize, self.value as u8);
+            // Half of them stay as long as they are in tables, so that slots grow.
+            if self.value.is_multiple_of(2) {
+                Rng::new(self.value).fill(&mut value[8..]);
+            }
             batch.put_in(space, &key, &value);
             operations.push((name, key.into_bytes(), Some(value)));
         }
@@ -206,6 +224,49 @@ impl Program {
         self.element(store, Element::Batch(operations), synced, |store| {
             store.write_with(batch, durability)
         })
+    }
+
+    /// Much is written in one place, and goes where it belongs.
+    fn grow(&mut self, store: &Lsm) -> Result<()> {
+        let first = self.rng.below(self.taste.keys);
+        let mut operations = Vec::new();
+        for n in first..first + 1 + self.rng.below(10) {
+            self.value += 1;
+            let mut value = self.value.to_be_bytes().to_vec();
+            value.resize(1000, 0);
+            Rng::new(self.value).fill(&mut value[8..]);
+            operations.push(("default".to_string(), format!("k{n}").into_bytes(), Some(value)));
+        }
+        self.batch_and_steps(store, operations)
+    }
+
+    /// Everything in some places is deleted.
+    fn shrink(&mut self, store: &Lsm) -> Result<()> {
+        let first = self.rng.below(self.taste.keys);
+        let keys = first..first + 2 + self.rng.below(40);
+        let keys = keys.map(|n| ("default".to_string(), format!("k{n}").into_bytes(), None));
+        let operations = keys.collect();
+        self.batch_and_steps(store, operations)?;
+        store.compact()
+    }
+
+    fn batch_and_steps(&mut self, store: &Lsm, operations: Vec<Write>) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        for (_, key, value) in &operations {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            };
+        }
+        self.element(store, Element::Batch(operations), true, |store| {
+            store.write_with(batch, Durability::Synced)
+        })?;
+        store.flush()?;
+        self.history.lock().durable();
+        for _ in 0..self.rng.below(12) {
+            store.step()?;
+        }
+        Ok(())
     }
 
     fn keyspace(&mut self, store: &Lsm) -> Result<()> {
@@ -271,6 +332,18 @@ impl Program {
         if periodic && store.health().poisoned.is_none() {
             self.history.lock().durable();
         }
+        Ok(())
+    }
+
+    /// One place is read over and over, and time passes, at times so much that what was learned is
+    /// written down.
+    fn read_and_wait(&mut self, store: &Lsm) -> Result<()> {
+        let key = self.key();
+        for _ in 0..30 {
+            store.get(&key)?;
+        }
+        self.clock.advance(Duration::from_secs(*self.rng.pick(&[11, 60, 400])));
+        while store.step()? {}
         Ok(())
     }
 

@@ -60,8 +60,8 @@ impl SlotCounts {
                 self.heated += 1;
             }
             VizEvent::HeatChanged { .. } => self.cooled += 1,
-            VizEvent::Compaction { forced, explored, .. } => {
-                self.forced += u64::from(*forced);
+            VizEvent::BanditSelection { explored, reason, .. } => {
+                self.forced += u64::from(reason == "holds one of the oldest flushes");
                 self.explored += u64::from(*explored);
             }
             _ => {}

@@ -34,8 +34,6 @@ pub(crate) struct Kind {
 pub(crate) struct Limits {
     pub(crate) k: usize,
     pub(crate) mode: CompactionMode,
-    /// `None`: the default, above `k`.
-    pub(crate) l0_soft: Option<usize>,
 }
 
 pub(crate) const SMALL: Kind = Kind {
@@ -163,7 +161,7 @@ impl Kind {
             0 => config.clock(Arc::new(clock.clone())),
             _ => config,
         };
-        let mut limits = Limits { k: self.k, mode: CompactionMode::Atll, l0_soft: None };
+        let mut limits = Limits { k: self.k, mode: CompactionMode::Atll };
         let config = match &self.slotted {
             Some(slotted) => slotted.config(config, change, &mut limits),
             None => config,

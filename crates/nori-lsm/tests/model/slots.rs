@@ -111,7 +111,7 @@ pub(crate) const SLOT_KINDS: [Kind; 8] = [
 impl Slotted {
     /// The options of an opening; of three openings one is like the first.
     pub(crate) fn config(&self, config: Config, change: u64, limits: &mut Limits) -> Config {
-        (limits.mode, limits.l0_soft) = (self.mode, Some(self.l0.0));
+        limits.mode = self.mode;
         let config = config
             .slot_target_bytes(Some(self.target))
             .compaction(self.mode)
@@ -127,7 +127,7 @@ impl Slotted {
         let rng = &mut Rng::new(change);
         let modes = [CompactionMode::Atll, CompactionMode::Leveled, CompactionMode::Tiered];
         let soft = 1 + rng.index(4);
-        (limits.mode, limits.l0_soft) = (*rng.pick(&modes), Some(soft));
+        limits.mode = *rng.pick(&modes);
         config
             .slot_target_bytes(Some(*rng.pick(&[1 << 10, 2_000, 8 << 10, 1 << 20])))
             .compaction(limits.mode)

@@ -72,13 +72,13 @@ fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
             return (0, Some(Catch { by, images: 0 }));
         }
     }
-    let mut images = 0;
+    let mut seen = chain::Seen::default();
     let mut by = None;
     for seed in 1..=seeds {
-        let chain = || chain::chain(seed, &mut images);
+        let chain = || chain::chain(seed, &mut seen);
         by = outcome(chain).map(|said| format!("chain {seed}: {said}"));
         if by.is_none() && seed <= NESTED_SEEDS {
-            let nested = || nested::nested(seed, &mut images);
+            let nested = || nested::nested(seed, &mut seen.images);
             by = outcome(nested).map(|said| format!("nested opens {seed}: {said}"));
         }
         if by.is_some() {
@@ -86,6 +86,7 @@ fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
         }
     }
     plant(None);
+    let images = seen.images;
     (images, by.map(|by| Catch { by, images }))
 }
 
