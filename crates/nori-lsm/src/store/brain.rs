@@ -324,10 +324,13 @@ impl State {
     /// Books for a slot; if it joined another a moment ago, for that one. Never nowhere: the sums
     /// have to be right.
     fn book(&mut self, slot: u64, entry: impl FnOnce(&mut SlotLedger)) {
-        let joined = self.leaving.iter().find(|left| left.slot == slot).map(|left| left.heir);
-        let known = [Some(slot), joined].into_iter().flatten();
-        let known = known.chain(self.books.keys().min().copied());
-        let slot = known.into_iter().find(|slot| self.books.contains_key(slot));
+        let mut known = Some(slot).filter(|slot| self.books.contains_key(slot));
+        if known.is_none() {
+            let joined = self.leaving.iter().find(|left| left.slot == slot).map(|left| left.heir);
+            known = joined.filter(|heir| self.books.contains_key(heir));
+        }
+        // Looked for only here: it takes a walk over all slots.
+        let slot = known.or_else(|| self.books.keys().min().copied());
         if let Some(book) = slot.and_then(|slot| self.books.get_mut(&slot)) {
             entry(&mut book.ledger);
         }

@@ -179,12 +179,15 @@ impl Store {
         let Some(lo) = stored.iter().min().cloned() else { return Ok(()) };
         let hi = stored.iter().max().map(|k| nori_types::successor(k));
         // Guards of a slot do not move under a job: hold the slots while they are cut.
-        let _held = self.jobs.hold(self, &KeyRange { lo, hi })?;
+        let held = self.jobs.hold(self, &KeyRange { lo, hi })?;
         let cuts = stored.len() as u64;
         let slot = self.pin().version.route(&stored[0]).1.id.0;
         self.log_edit(writer, move |store, version| {
             store.measured(version, version.edit_split(&stored, true)?)
         })?;
+        // Whoever wakes must find the slots free.
+        drop(held);
+        self.signal.wake();
         self.events.emit(|| VizEvent::SlotSplit { slot, guards: cuts });
         Ok(())
     }

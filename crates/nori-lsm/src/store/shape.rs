@@ -12,7 +12,7 @@ use crate::plant::{Plant, planted};
 use crate::store::state::{Store, Writer};
 use bytes::Bytes;
 use nori_env::sync::Arc;
-use nori_manifest::{Slot, SlotId, Version, VersionEdit};
+use nori_manifest::{Slot, SlotId, Version, VersionEdit, split_prefix};
 use nori_types::{FileNumber, KeyRange, TableMeta, separator};
 use std::collections::HashMap;
 
@@ -132,7 +132,13 @@ impl Store {
         let version = &self.pin().version;
         let slots: Vec<&Arc<Slot>> = version.slots().collect();
         let small = self.brain.with(|scheduler| {
-            let pairs = slots.windows(2).filter(|w| scheduler.mergeable(w[0].id.0, w[1].id.0));
+            // Asked first: where all guards are a user's this is all that is done.
+            let may_join = |w: &&[&Arc<Slot>]| {
+                let given = w[1].kept && version.slot_dropped(w[1]).is_none();
+                !given && keyspace_of(w[0]) == keyspace_of(w[1])
+            };
+            let pairs = slots.windows(2).filter(may_join);
+            let pairs = pairs.filter(|w| scheduler.mergeable(w[0].id.0, w[1].id.0));
             let pairs = pairs.map(|w| (w[0].id, w[1].id));
             pairs.collect::<Vec<_>>()
         });
@@ -174,6 +180,11 @@ impl Store {
         }
         Ok(false)
     }
+}
+
+/// The id of the keyspace that a slot's keys are in.
+fn keyspace_of(slot: &Slot) -> u32 {
+    split_prefix(&slot.range.lo).map_or(0, |(id, _)| id)
 }
 
 /// Guards between tables that cut them into `parts` of about equal bytes, as far as the borders

@@ -343,3 +343,22 @@ fn a_slot_that_cannot_be_cut_stops_no_other_work() {
     assert_eq!(right.runs, 1, "the slot without damage is merged: {slots:?}");
     assert!(!store.health().is_ok(), "nobody is told of the damage");
 }
+
+/// A cut that could not be logged was none.
+#[test]
+fn a_cut_that_failed_is_not_counted() {
+    let (_, faults, config) = faulty(26);
+    let config = config.slot_target_bytes(Some(4 << 10)).k_global(12);
+    let store = Lsm::open_with(ROOT, config).expect("opens");
+    (0..200).for_each(|n| store.put(key(n), n.to_string().repeat(40)).expect("writes"));
+    store.flush().expect("flushes");
+    let before = store.metrics().slot_splits;
+    faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Write).path("MANIFEST"));
+    assert!(store.compact().is_err());
+    assert_eq!((store.metrics().slot_splits, store.slots().len()), (before, before as usize + 2));
+    faults.clear();
+    store.compact().expect("merges");
+    let splits = store.metrics().slot_splits;
+    assert!(splits > before, "nothing was cut");
+    assert_eq!(store.slots().len(), splits as usize + 2);
+}
