@@ -39,9 +39,9 @@ pub(crate) enum Command {
     /// Show what a store holds: files, slots, keyspaces.
     Stats(StatsArgs),
     /// Show the slots: range, heat, budget of runs, traffic, amplifications.
-    Slots(SlotsArgs),
+    Slots(StatsArgs),
     /// Draw the slots: heat, runs against their budget, reads, writes, bytes.
-    Heat(SlotsArgs),
+    Heat(StatsArgs),
     /// Tell why the last merges were done, and what came of them.
     Why(WhyArgs),
     /// Read every byte of every table and check it.
@@ -170,20 +170,6 @@ pub(crate) struct CountArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
-    /// The store's directory.
-    pub(crate) store: PathBuf,
-    /// Show only this keyspace's slots.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) keyspace: Option<String>,
-    /// Show all slots, however many there are.
-    #[arg(long)]
-    pub(crate) all_slots: bool,
-    #[command(flatten)]
-    pub(crate) form: Form,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SlotsArgs {
     /// The store's directory.
     pub(crate) store: PathBuf,
     /// Show only this keyspace's slots.

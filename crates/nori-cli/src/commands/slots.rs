@@ -3,7 +3,7 @@
 //! Rates, budgets, books and decisions are those that the process which last had the store open
 //! wrote down when it closed it, or a few minutes ago if it still has it open.
 
-use crate::args::{SlotsArgs, WhyArgs};
+use crate::args::{StatsArgs, WhyArgs};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::stores;
@@ -18,7 +18,7 @@ const SLOTS_SHOWN: usize = 60;
 /// Characters of the longest bar.
 const BAR_MAX: usize = 24;
 
-fn slots_of(args: &SlotsArgs) -> Result<Vec<SlotInfo>, Failure> {
+fn slots_of(args: &StatsArgs) -> Result<Vec<SlotInfo>, Failure> {
     stores::read(&args.store, |store| {
         let mut slots = store.slots();
         if let Some(name) = &args.keyspace {
@@ -32,7 +32,7 @@ fn slots_of(args: &SlotsArgs) -> Result<Vec<SlotInfo>, Failure> {
 }
 
 /// `nori slots`
-pub(crate) fn slots(args: &SlotsArgs, out: &mut Out) -> Result<(), Failure> {
+pub(crate) fn slots(args: &StatsArgs, out: &mut Out) -> Result<(), Failure> {
     let slots = slots_of(args)?;
     if out.json() {
         let slots: Vec<_> = slots.iter().map(|slot| slot_json(slot, args.form.hex)).collect();
@@ -55,18 +55,19 @@ pub(crate) fn slots(args: &SlotsArgs, out: &mut Out) -> Result<(), Failure> {
     ))
 }
 
-fn shown(args: &SlotsArgs) -> usize {
+fn shown(args: &StatsArgs) -> usize {
     if args.all_slots { usize::MAX } else { SLOTS_SHOWN }
 }
 
-fn say_hidden(args: &SlotsArgs, count: usize, out: &mut Out) -> Result<(), Failure> {
+fn say_hidden(args: &StatsArgs, count: usize, out: &mut Out) -> Result<(), Failure> {
     match count.saturating_sub(shown(args)) {
         0 => Ok(()),
         hidden => out.line(format!("... and {hidden} more; --all-slots shows all")),
     }
 }
 
-fn slot_json(slot: &SlotInfo, hex: bool) -> serde_json::Value {
+/// A slot with all that is known of it.
+pub(crate) fn slot_json(slot: &SlotInfo, hex: bool) -> serde_json::Value {
     json!({
         "id": slot.id,
         "keyspace": slot.keyspace,
@@ -121,7 +122,7 @@ fn first(slot: &SlotInfo, hex: bool) -> String {
 }
 
 /// `nori heat`
-pub(crate) fn heat(args: &SlotsArgs, out: &mut Out) -> Result<(), Failure> {
+pub(crate) fn heat(args: &StatsArgs, out: &mut Out) -> Result<(), Failure> {
     let slots = slots_of(args)?;
     if out.json() {
         let heat = slots.iter().map(|s| json!({ "id": s.id, "heat": s.heat, "k": s.k }));

@@ -1,6 +1,7 @@
 //! What a store holds.
 
 use crate::args::StatsArgs;
+use crate::commands::slots::slot_json;
 use crate::failure::Failure;
 use crate::machine;
 use crate::out::Out;
@@ -59,21 +60,6 @@ fn print_json(args: &StatsArgs, found: &Found, out: &mut Out) -> Result<(), Fail
         "recovery": found.recovery,
         "slots": slots,
     }))
-}
-
-fn slot_json(slot: &SlotInfo, hex: bool) -> serde_json::Value {
-    json!({
-        "id": slot.id,
-        "keyspace": slot.keyspace,
-        "from": text::show(&slot.lo, hex),
-        "to": slot.hi.as_ref().map(|hi| text::show(hi, hex)),
-        "runs": slot.runs,
-        "fragments": slot.fragments,
-        "tables": slot.tables,
-        "bytes": slot.bytes,
-        "entries": slot.entries,
-        "tombstones": slot.tombstones,
-    })
 }
 
 fn print(args: &StatsArgs, found: &Found, out: &mut Out) -> Result<(), Failure> {

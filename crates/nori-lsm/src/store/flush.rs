@@ -82,7 +82,13 @@ impl Store {
             Some(i) => &view.sealed[i - 1],
         };
         let floor = next.first_segment;
-        let held = self.hold_for_moves(&view.version, mem, output)?;
+        let held = match self.hold_for_moves(&view.version, mem, output) {
+            Ok(held) => held,
+            Err(e) => {
+                self.abandon(output.tables.iter().map(|t| t.number));
+                return Err(e);
+            }
+        };
         let any = planted(Plant::BusySlotMoved);
         let free: BTreeSet<u64> = held.slots().collect();
         let installed = Arc::new(Mutex::new(InstalledFlush::default()));

@@ -42,7 +42,9 @@ fn a_slow_disk_slows_writers_a_little_each() {
     while let Some(event) = events.try_next() {
         if let VizEvent::PressureZone { before, after, pressure } = event {
             assert_eq!(before, zone, "the zones must follow each other");
-            assert!(pressure >= 0.0);
+            let zones = [0.5, 0.75, 0.9].map(|end| pressure >= end);
+            let expected = zones.iter().filter(|reached| **reached).count();
+            assert_eq!(after as usize, expected, "{pressure} is not in {after:?}");
             zone = after;
             seen.insert(after);
         }
