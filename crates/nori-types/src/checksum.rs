@@ -29,6 +29,10 @@ impl Checksum {
 
     /// The checksum of everything added so far.
     pub fn finish(&self) -> u32 {
+        #[cfg(nori_plant)]
+        if BLIND.get() {
+            return 0;
+        }
         mix(self.crc.clone().finalize() ^ (self.salt >> 32) as u32)
     }
 }
@@ -36,6 +40,18 @@ impl Checksum {
 /// The checksum of one piece of data under a salt.
 pub fn checksum(salt: u64, data: &[u8]) -> u32 {
     Checksum::new(salt).update(data).finish()
+}
+
+#[cfg(nori_plant)]
+thread_local! {
+    static BLIND: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Makes every checksum that this thread computes 0, or no longer: as if none were verified. To
+/// see that tests of damage can see it; only in builds with `--cfg nori_plant`.
+#[cfg(nori_plant)]
+pub fn plant_blind(blind: bool) {
+    BLIND.set(blind);
 }
 
 fn mix(mut x: u32) -> u32 {

@@ -22,6 +22,8 @@ mod iterator;
 mod key_range;
 mod table_meta;
 
+#[cfg(nori_plant)]
+pub use checksum::plant_blind;
 pub use checksum::{Checksum, checksum};
 pub use codec::{Reader, Truncated, put_varint, varint_len};
 pub use corruption::{Corruption, FormatTooNew};

@@ -5,8 +5,8 @@
 //! Expected of every one of them: the right answers, or a typed error that names the file. Only
 //! bytes of the log that nothing promised to be durable may be taken for what a power cut leaves.
 //!
-//! A seed is one store and every 61st thing that can happen to it; the seeds go through the kinds
-//! of stores and all that can happen to each. `NORI_SEEDS=366` is everything once.
+//! A seed is one store and every 127th thing that can happen to it; the seeds go through the kinds
+//! of stores and all that can happen to each. `NORI_SEEDS=762` is everything once.
 
 #[cfg(nori_plant)]
 mod blind;
@@ -19,7 +19,7 @@ use nori_testkit::run_suite;
 use sample::{KINDS, Sample, kind_of};
 
 /// A seed takes one in so many of the things that can happen to a store.
-const SHARE: usize = 61;
+const SHARE: usize = 127;
 
 /// The store of a seed, and which share of the damage is its turn.
 fn of_seed(seed: u64) -> (Sample, usize) {

@@ -43,7 +43,7 @@ impl Kind {
             .max_sealed(2)
             .block_bytes(256)
             .table_bytes(4096)
-            .k_global(16)
+            .k_global(4)
             .disk_reserve_bytes(Some(0));
         match self {
             Kind::Usual | Kind::Slots | Kind::Checkpoint => config,
