@@ -274,6 +274,11 @@ impl OpenTable {
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
         self.open = None;
+        // A file system that panicked is not called again while that unwinds: a second panic would
+        // end the process.
+        if std::thread::panicking() {
+            return;
+        }
         for number in self.made.drain(..) {
             // What cannot be removed now is swept at the next open.
             self.to.fs.remove(&self.to.path(number)).ok();
