@@ -11,6 +11,7 @@
 //!    until CURRENT has turned to it nothing may be deleted: the failed edit may be on disk.
 //! 4. A failed rename or directory sync of CURRENT ends logging: which manifest rules is unknown.
 //! 5. A manifest's number is never used twice, failed attempts included.
+//! 6. A panic of the file system while something is written ends logging, as in 4.
 
 mod load;
 mod snapshot;
@@ -51,6 +52,8 @@ pub struct Manifest {
     /// No append has failed since CURRENT turned to the live manifest.
     settled: bool,
     poisoned: Option<Arc<str>>,
+    /// Something is being written; stays set when that panics.
+    writing: bool,
     /// The highest number given to a manifest, failed attempts included.
     last_number: u64,
     /// Manifests that no longer rule, or never did.
@@ -92,6 +95,7 @@ impl Manifest {
             live,
             settled: true,
             poisoned: None,
+            writing: false,
             last_number: number,
             stale: Vec::new(),
         })
@@ -118,8 +122,8 @@ impl Manifest {
         current: &Arc<Version>,
         edits: Vec<VersionEdit>,
     ) -> Result<Arc<Version>> {
-        if let Some(cause) = &self.poisoned {
-            return Err(Error::Poisoned { cause: Arc::clone(cause) });
+        if let Some(cause) = self.poisoned() {
+            return Err(Error::Poisoned { cause });
         }
         let mut versions = vec![Arc::clone(current)];
         for edit in &edits {
@@ -131,7 +135,10 @@ impl Manifest {
             versions.push(Arc::new(next));
         }
         let newest = Arc::clone(versions.last().unwrap_or(current));
-        self.write(&newest, edits.iter())?;
+        self.writing = true;
+        let written = self.write(&newest, edits.iter());
+        self.writing = false;
+        written?;
         for (pair, edit) in versions.windows(2).zip(&edits) {
             pair[1].retire(&pair[0], edit);
         }
@@ -200,12 +207,13 @@ impl Manifest {
     /// False after a failed append until CURRENT has turned to a new manifest: while it is false,
     /// no table, segment or manifest may be deleted or used again.
     pub fn is_settled(&self) -> bool {
-        self.settled
+        self.settled && !self.writing
     }
 
     /// Why no edit is logged any more: CURRENT could not be replaced.
     pub fn poisoned(&self) -> Option<Arc<str>> {
-        self.poisoned.clone()
+        let panicked = || self.writing.then(|| Arc::from("a panic while it was written"));
+        self.poisoned.clone().or_else(panicked)
     }
 
     /// The live manifest's number. Every number up to `last_number` is taken.
