@@ -26,6 +26,7 @@ mod learned;
 mod log;
 mod maintain;
 mod open;
+mod panics;
 mod pressure;
 mod recover;
 mod report;

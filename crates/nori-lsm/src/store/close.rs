@@ -41,12 +41,20 @@ impl Handle {
             let _ = thread.join();
         }
         self.callers.close();
-        let done = self.last_writes();
-        self.events.end();
-        if let Some(writer) = &self.writer {
+        let _last = LetGo(self);
+        self.last_writes()
+    }
+}
+
+/// Ends events and lets go of the lock file, also when the last writes panic.
+struct LetGo<'a>(&'a Store);
+
+impl Drop for LetGo<'_> {
+    fn drop(&mut self) {
+        self.0.events.end();
+        if let Some(writer) = &self.0.writer {
             drop(writer.lock.lock().take());
         }
-        done
     }
 }
 

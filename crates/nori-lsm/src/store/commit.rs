@@ -112,19 +112,19 @@ impl Store {
         let sync = durability == Durability::Synced;
         let request = Commit { batch: Some(batch), sync, outcome: None };
         let done = self.queue.submit(request, |own, others| self.lead(own, others));
-        done.outcome.unwrap_or(Err(Error::Closed))
+        done.outcome.unwrap_or_else(|| Err(self.unanswered()))
     }
 
     /// Runs `work` as the only leader: no group commits meanwhile.
     pub(crate) fn exclusively<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut result = Err(Error::Closed);
         let request = Commit { batch: None, sync: false, outcome: None };
-        self.queue.submit(request, |_, _| result = work());
+        self.queue.submit(request, |_, _| result = self.or_poison("an exclusive commit", work));
         result
     }
 
     fn lead(&self, own: &mut Commit, others: &mut [Commit]) {
-        let result = self.commit_group(own, others);
+        let result = self.or_poison("a commit", || self.commit_group(own, others));
         if result.is_err() {
             // Those who wait for room may wait in vain now.
             self.signal.wake();

@@ -2,7 +2,8 @@
 //!
 //! 1. At most one leader at a time; groups are led in the order of the queue.
 //! 2. Every request is handed to exactly one leader, and its submitter gets it back after that
-//!    leader's work; nobody is left waiting (a leader that ends wakes the next one first).
+//!    leader's work; nobody is left waiting (a leader that ends wakes the next one first), also
+//!    when the work panics.
 //! 3. An exclusive request is led alone.
 //!
 //! An uncontended request takes one lock twice, parks nowhere and allocates nothing.
@@ -74,14 +75,11 @@ impl<R: Request> CommitQueue<R> {
             drop(state);
             request
         };
-        let relay = Relay { queue: self };
-        let tickets = self.gather(&own);
-        let mut others: Vec<R> = tickets.iter().map(|t| t.take()).collect();
-        lead(&mut own, &mut others);
-        drop(relay);
-        for (ticket, request) in tickets.iter().zip(others) {
-            ticket.set(Turn::Done(request));
-        }
+        let mut led = Led { queue: self, tickets: Vec::new(), requests: Vec::new() };
+        led.tickets = self.gather(&own);
+        led.requests = led.tickets.iter().map(|t| t.take()).collect();
+        lead(&mut own, &mut led.requests);
+        drop(led);
         own
     }
 
@@ -124,14 +122,20 @@ impl<R: Request> CommitQueue<R> {
     }
 }
 
-/// Hands over when the leader's work ends, also by a panic.
-struct Relay<'a, R: Request> {
+/// Those whom a leader leads for. When its work ends, also by a panic, the next leader goes on
+/// first, and they get their requests back second, as far as the work has come with them.
+struct Led<'a, R: Request> {
     queue: &'a CommitQueue<R>,
+    tickets: Vec<Arc<Ticket<R>>>,
+    requests: Vec<R>,
 }
 
-impl<R: Request> Drop for Relay<'_, R> {
+impl<R: Request> Drop for Led<'_, R> {
     fn drop(&mut self) {
         self.queue.hand_over();
+        for (ticket, request) in self.tickets.iter().zip(self.requests.drain(..)) {
+            ticket.set(Turn::Done(request));
+        }
     }
 }
 

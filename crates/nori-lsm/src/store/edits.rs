@@ -90,9 +90,9 @@ impl Store {
         let change = Change { make: Some(make), derive, outcome: None };
         let done = self.edits.submit(change, |own, others| {
             let group: Vec<&mut Change> = std::iter::once(own).chain(others).collect();
-            self.log_group(writer, group);
+            self.or_poison("a change of the version", || self.log_group(writer, group));
         });
-        done.outcome.unwrap_or(Err(Error::Closed))
+        done.outcome.unwrap_or_else(|| Err(self.unanswered()))
     }
 
     fn log_group(&self, writer: &Writer, mut group: Vec<&mut Change>) {

@@ -14,6 +14,7 @@ use crate::store::commit_queue::CommitQueue;
 use crate::store::edits::Change;
 use crate::store::jobs::Jobs;
 use crate::store::open::table_options;
+use crate::store::panics::caught;
 use crate::store::pressure::Gauge;
 use crate::store::signal::Signal;
 use crate::super_version::{Pinned, SuperVersion};
@@ -204,7 +205,8 @@ impl Deref for Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error; whoever cares calls `close`.
-        let _ = self.close();
+        // Nobody is left to hear of an error; whoever cares calls `close`. A panic has been told by
+        // its hook, and would abort the process if this drop is part of another's unwinding.
+        let _ = caught(|| self.close());
     }
 }

@@ -3,6 +3,7 @@
 //! 1. They hold the store but not its handle, so that the last handle can end them.
 //! 2. A step that failed is not tried again before its back-off is over; only closing ends the
 //!    wait. Other threads' signals do not: each failure makes some.
+//! 3. A step that panicked has ended writes; its thread goes on, to flush what is in memory.
 
 use crate::error::Result;
 use crate::health::Work;
@@ -47,7 +48,7 @@ fn run(store: &Store, work: Work, step: impl Fn(&Store) -> Result<bool>) {
         if store.cancelled.load(Ordering::Acquire) {
             return;
         }
-        match step(store) {
+        match store.step_or_poison(work, &step) {
             Ok(true) => {}
             Ok(false) => {
                 let due = if work == Work::Sync { store.until_sync() } else { None };

@@ -1,0 +1,84 @@
+//! What no caller and no disk should do: names and files that are not what they should be, files
+//! of later versions, directories that go away, too few file handles, callbacks that panic, handles
+//! that outlive their store, options at their ends.
+//!
+//! Expected of all of it: the right answer or a typed error, and a store that can still be closed.
+
+// The directories of these tests are not behind nori's door, and neither is the real clock.
+#![allow(clippy::disallowed_methods)]
+
+mod hook;
+mod panics;
+
+use nori_env::sync::channel::{RecvTimeoutError, bounded};
+use nori_env::sync::{Arc, thread};
+use nori_env::{FileSystem, MemFs};
+use nori_lsm::{Background, Config, ErrorKind, Lsm};
+use std::time::Duration;
+
+const ROOT: &str = "/store";
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn config(fs: Arc<dyn FileSystem>) -> Config {
+    tiny(Config::default()).file_system(fs).background(Background::Manual)
+}
+
+/// Small files of every kind after a few writes.
+fn tiny(config: Config) -> Config {
+    config
+        .memtable_bytes(4096)
+        .block_bytes(256)
+        .table_bytes(4096)
+        .k_global(2)
+        .disk_reserve_bytes(Some(0))
+}
+
+fn on(disk: &MemFs) -> Arc<dyn FileSystem> {
+    Arc::new(disk.clone())
+}
+
+fn key(n: usize) -> Vec<u8> {
+    format!("key-{n:04}").into_bytes()
+}
+
+/// Writes `count` keys with values of the given generation.
+fn fill(store: &Lsm, count: usize, generation: usize) {
+    for n in 0..count {
+        store.put(key(n), format!("{generation}-{n}")).expect("writes");
+    }
+}
+
+fn check(store: &Lsm, count: usize, generation: usize) {
+    for n in 0..count {
+        let value = store.get(key(n)).expect("reads").expect("is there");
+        assert_eq!(value, format!("{generation}-{n}").into_bytes());
+    }
+    assert_eq!(store.iter().filter(|item| item.is_ok()).count(), count);
+}
+
+/// The kind of error of something whose value does not matter.
+fn kind<T>(result: nori_lsm::Result<T>) -> Result<(), ErrorKind> {
+    result.map(|_| ()).map_err(|e| e.kind())
+}
+
+/// Runs something on a thread of its own; hanging is failing.
+fn in_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, finished) = bounded(1);
+    let worker = thread::spawn(move || {
+        let result = work();
+        let _ = done.send(result);
+    });
+    match finished.recv_timeout(PATIENCE) {
+        Ok(result) => {
+            worker.join().expect("it has ended");
+            result
+        }
+        Err(RecvTimeoutError::Timeout) => panic!("{what}: hangs"),
+        Err(RecvTimeoutError::Disconnected) => match worker.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => unreachable!("a thread that ends well has sent its result"),
+        },
+    }
+}
