@@ -27,7 +27,7 @@ pub(crate) const LONG: &[Long] = &[
     Long {
         name: "crash",
         about: "a whole store: power cuts and failing disks at every operation",
-        args: &["test", "--release", "-p", "nori-lsm", "--test", "crash", "--", "--nocapture"],
+        args: &["test", "--release", "-p", "nori-sim", "--test", "suites", "--", "--nocapture"],
         sizes: &[("NORI_SEEDS", "700")],
     },
     Long {
@@ -45,7 +45,7 @@ pub(crate) const LONG: &[Long] = &[
     Long {
         name: "plants",
         about: "rules of the store broken one by one, each to be caught",
-        args: &["test", "-p", "nori-lsm", "--test", "plants", "every_plant", "--", "--nocapture"],
+        args: &["test", "-p", "nori-sim", "--test", "plants", "every_plant", "--", "--nocapture"],
         sizes: &[
             ("RUSTFLAGS", "--cfg nori_plant"),
             ("CARGO_TARGET_DIR", "target/plant"),

@@ -1,17 +1,25 @@
 //! The oracle's memory: every element in order, the state after each prefix, and how long a
 //! prefix a process crash and a power cut must keep from which operation on.
+//!
+//! 1. `states[p]` is what the first `p` elements give; a batch is one element.
+//! 2. `mark.power <= mark.kill <= len()`: the first `power` elements survive a power cut, the
+//!    first `kill` the end of the process. What lies behind was issued and not acknowledged.
+//! 3. A copy costs one count per keyspace and state, so each moment of a run may have one.
 
+use bytes::Bytes;
+use nori_env::sync::Arc;
 use std::collections::BTreeMap;
 
-pub(crate) type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
+/// The keys of a keyspace and their values.
+pub(crate) type Keys = BTreeMap<Bytes, Bytes>;
 
 /// Keyspace name to its keys. "default" is always there.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct State(pub(crate) BTreeMap<String, Keys>);
+pub(crate) struct State(pub(crate) BTreeMap<Arc<str>, Arc<Keys>>);
 
 impl Default for State {
     fn default() -> State {
-        State([("default".to_string(), Keys::new())].into())
+        State([(Arc::from("default"), Arc::default())].into())
     }
 }
 
@@ -20,7 +28,7 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (name, keys) in &self.0 {
             write!(f, "{name}{{")?;
-            for (key, value) in keys {
+            for (key, value) in keys.iter() {
                 let number = value.iter().take(8).fold(0u64, |n, byte| n << 8 | u64::from(*byte));
                 write!(f, " {}={number}", key.escape_ascii())?;
             }
@@ -31,14 +39,14 @@ impl std::fmt::Debug for State {
 }
 
 /// One write of a batch: keyspace, key, value or a deletion.
-pub(crate) type Write = (String, Vec<u8>, Option<Vec<u8>>);
+pub(crate) type Entry = (Arc<str>, Bytes, Option<Bytes>);
 
 /// One element of the history.
 #[derive(Clone, Debug)]
 pub(crate) enum Element {
-    Batch(Vec<Write>),
-    Create(String),
-    Drop(String),
+    Batch(Vec<Entry>),
+    Create(Arc<str>),
+    Drop(Arc<str>),
 }
 
 impl Element {
@@ -50,11 +58,11 @@ impl Element {
         }
     }
 
-    fn apply(&self, state: &mut State) {
+    pub(crate) fn apply(&self, state: &mut State) {
         match self {
             Element::Batch(operations) => {
                 for (space, key, value) in operations {
-                    let Some(keys) = state.0.get_mut(space) else { continue };
+                    let Some(keys) = state.0.get_mut(space).map(Arc::make_mut) else { continue };
                     match value {
                         Some(value) => keys.insert(key.clone(), value.clone()),
                         None => keys.remove(key),
@@ -62,7 +70,7 @@ impl Element {
                 }
             }
             Element::Create(name) => {
-                state.0.insert(name.clone(), Keys::new());
+                state.0.insert(Arc::clone(name), Arc::default());
             }
             Element::Drop(name) => {
                 state.0.remove(name);
@@ -82,8 +90,7 @@ pub(crate) struct Mark {
 pub(crate) struct History {
     /// The last sequence number of each element.
     lasts: Vec<u64>,
-    /// `states[p]`: after the first `p` elements.
-    pub(crate) states: Vec<State>,
+    states: Vec<State>,
     pub(crate) mark: Mark,
 }
 
@@ -105,7 +112,7 @@ impl History {
 
     /// An element is about to be written behind sequence number `visible`.
     pub(crate) fn issue(&mut self, element: &Element, visible: u64) {
-        let mut state = self.states.last().expect("one state").clone();
+        let mut state = self.states.last().expect("there is always a state").clone();
         element.apply(&mut state);
         self.states.push(state);
         self.lasts.push(visible + element.width());
@@ -135,6 +142,13 @@ impl History {
         let exact = self.lasts.iter().filter(|l| **l <= last).count();
         let fits = |p: &usize| self.states[*p] == *state;
         Some(exact).filter(fits).or_else(|| (0..self.states.len()).rev().find(fits))
+    }
+
+    /// The last sequence number of the shortest prefix that looks like the first `p` elements: a
+    /// store that shows it has given this number at least.
+    pub(crate) fn last_of(&self, p: usize) -> u64 {
+        let shortest = (0..=p).find(|q| self.states[*q] == self.states[p]).unwrap_or(p);
+        shortest.checked_sub(1).map_or(0, |q| self.lasts[q])
     }
 
     /// The next process goes on from the first `p` elements, of which `power` survive a power cut.

@@ -4,32 +4,22 @@
 //!
 //! ```text
 //! RUSTFLAGS="--cfg nori_plant" CARGO_TARGET_DIR=target/plant \
-//!     cargo test -p nori-lsm --test plants every_plant -- --nocapture
+//!     cargo test -p nori-sim --test plants every_plant -- --nocapture
 //! ```
 //!
 //! Two kinds of tests look for each fault, the same that must be silent without one: scenes, in
-//! which one thing happens between two steps of another, and the chains of programs and power
-//! cuts of the crash tests. `NORI_SEEDS` limits the chains, `NORI_PLANT` picks one fault.
+//! which one thing happens between two steps of another, and the programs of the simulation: images
+//! of every crash, crashes of openings, whole programs with failing disks. `NORI_SEEDS` limits the
+//! programs, `NORI_PLANT` picks one fault.
 
 #![cfg(nori_plant)]
 
-#[path = "../crash/chain.rs"]
-mod chain;
-#[path = "../crash/faults.rs"]
-mod faults;
-#[path = "../crash/held.rs"]
-mod held;
-#[path = "../crash/history.rs"]
-mod history;
-#[path = "../crash/nested.rs"]
-mod nested;
-#[path = "../crash/program.rs"]
-mod program;
 mod scenes;
 mod slots;
 
 use nori_env::sync::{Arc, Mutex, thread};
 use nori_lsm::{Plant, plant};
+use nori_sim::{Seen, Taste, nested, program, run};
 use nori_testkit::env_usize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -72,14 +62,18 @@ fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
             return (0, Some(Catch { by, images: 0 }));
         }
     }
-    let mut seen = chain::Seen::default();
+    let mut seen = Seen::default();
     let mut by = None;
     for seed in 1..=seeds {
-        let chain = || chain::chain(seed, &mut seen);
-        by = outcome(chain).map(|said| format!("chain {seed}: {said}"));
+        let crashes = || run(&program(seed, Taste::Crashes), &mut seen);
+        by = outcome(crashes).map(|said| format!("crash {seed}: {said}"));
         if by.is_none() && seed <= NESTED_SEEDS {
-            let nested = || nested::nested(seed, &mut seen.images);
-            by = outcome(nested).map(|said| format!("nested opens {seed}: {said}"));
+            let nested = || nested(seed, &mut seen).map(|_| ());
+            by = outcome(nested).map(|said| format!("crash-nested {seed}: {said}"));
+        }
+        if by.is_none() {
+            let mixed = || run(&program(seed, Taste::Mixed), &mut seen);
+            by = outcome(mixed).map(|said| format!("sim {seed}: {said}"));
         }
         if by.is_some() {
             break;

@@ -3,13 +3,24 @@
 //! Each passes on the store as it is and fails on at least one planted fault. They run on one
 //! thread: the store lets the test in at a point between the two steps.
 
-use crate::chain::state;
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs};
 use nori_lsm::{Background, Config, Durability, ErrorKind, Lsm, Point, WriteBatch, at};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 type Scene = fn() -> Result<(), String>;
+type Keys = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Everything a store shows.
+fn state(store: &Lsm) -> nori_lsm::Result<BTreeMap<String, Keys>> {
+    let read = |name: String| {
+        let items = store.keyspace(&name)?.iter();
+        let items = items.map(|item| item.map(|(k, v)| (k.to_vec(), v.to_vec())));
+        Ok((name, items.collect::<nori_lsm::Result<Keys>>()?))
+    };
+    store.keyspaces().into_iter().map(read).collect()
+}
 
 pub(crate) const ALL: &[(&str, Scene)] = &[
     ("a merge between a read's two loads", read_over_merge),
