@@ -231,6 +231,10 @@ impl FileSystem for FaultFs {
         self.run(FsOp::RemoveDir, &[dir], || self.inner.remove_dir(dir))
     }
 
+    fn absolute(&self, path: &Path) -> FsResult<PathBuf> {
+        self.inner.absolute(path)
+    }
+
     fn exists(&self, path: &Path) -> FsResult<bool> {
         self.run(FsOp::Exists, &[path], || self.inner.exists(path))
     }

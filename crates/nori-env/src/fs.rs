@@ -57,7 +57,7 @@ pub enum OpenMode {
 
 /// A place where files live.
 pub trait FileSystem: std::fmt::Debug + Send + Sync + 'static {
-    /// Opens or creates a file.
+    /// Opens or creates a file. Never waits for another process, as opening a pipe would.
     fn open(&self, path: &Path, mode: OpenMode) -> FsResult<Arc<dyn File>>;
     /// Renames a file within one directory, replacing what had the new name. Atomic.
     fn rename(&self, from: &Path, to: &Path) -> FsResult<()>;
@@ -71,6 +71,11 @@ pub trait FileSystem: std::fmt::Debug + Send + Sync + 'static {
     fn create_dir_all(&self, dir: &Path) -> FsResult<()>;
     /// Removes an empty directory.
     fn remove_dir(&self, dir: &Path) -> FsResult<()>;
+    /// The path as it will still be right when the process has gone to another directory. For
+    /// file systems without a current directory it is the path itself.
+    fn absolute(&self, path: &Path) -> FsResult<PathBuf> {
+        Ok(path.to_path_buf())
+    }
     /// Whether a file or directory of this name exists.
     fn exists(&self, path: &Path) -> FsResult<bool>;
     /// Makes the names in a directory durable.

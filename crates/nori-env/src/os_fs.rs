@@ -13,7 +13,7 @@ use crate::{File, FileLock, FileSystem, FsError, FsResult, OpenMode};
 use std::fs;
 use std::io;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,7 +42,8 @@ fn told<T>(op: &'static str, path: &Path, result: io::Result<T>) -> FsResult<T> 
 impl FileSystem for OsFs {
     fn open(&self, path: &Path, mode: OpenMode) -> FsResult<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
-        options.read(true);
+        // A pipe would wait for somebody at its other end; files know nothing of this flag.
+        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
         let op = match mode {
             OpenMode::Read => "open",
             OpenMode::Write => {
@@ -56,8 +57,12 @@ impl FileSystem for OsFs {
         };
         let file = told(op, path, options.open(path))?;
         // A directory opens for reading, and fails only when read.
-        if mode == OpenMode::Read && told(op, path, file.metadata())?.is_dir() {
+        let kind = told(op, path, file.metadata())?.file_type();
+        if kind.is_dir() {
             return told(op, path, Err(ErrorKind::IsADirectory.into()));
+        }
+        if kind.is_fifo() {
+            return told(op, path, Err(io::Error::other("is a pipe")));
         }
         Ok(Arc::new(OsFile { file, path: path.to_path_buf() }))
     }
@@ -116,6 +121,10 @@ impl FileSystem for OsFs {
 
     fn remove_dir(&self, dir: &Path) -> FsResult<()> {
         told("remove directory", dir, fs::remove_dir(dir))
+    }
+
+    fn absolute(&self, path: &Path) -> FsResult<PathBuf> {
+        told("find", path, std::path::absolute(or_here(path)))
     }
 
     fn exists(&self, path: &Path) -> FsResult<bool> {
@@ -311,6 +320,14 @@ mod tests {
         OsFs.create_dir_all(Path::new("src")).unwrap();
         OsFs.sync_dir(Path::new("")).unwrap();
         assert!(OsFs.free_space(Path::new("")).unwrap() > 0);
+    }
+
+    #[test]
+    fn paths_become_absolute_and_keep_their_links() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(OsFs.absolute(Path::new("a/../b")).unwrap(), here.join("a/../b"));
+        assert_eq!(OsFs.absolute(Path::new("")).unwrap(), here);
+        assert_eq!(OsFs.absolute(Path::new("/a")).unwrap(), Path::new("/a"));
     }
 
     #[test]

@@ -161,6 +161,10 @@ impl FileSystem for TraceFs {
         self.run(TraceEvent::new(FsOp::RemoveDir, dir), || self.inner.remove_dir(dir))
     }
 
+    fn absolute(&self, path: &Path) -> FsResult<PathBuf> {
+        self.inner.absolute(path)
+    }
+
     fn exists(&self, path: &Path) -> FsResult<bool> {
         self.run(TraceEvent::new(FsOp::Exists, path), || self.inner.exists(path))
     }
