@@ -53,7 +53,8 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
     config.validate()?;
     let start = config.clock.now();
     let fs = Arc::clone(&config.file_system);
-    let paths = Paths::new(path);
+    // The process may go to another directory while the store is open.
+    let paths = Paths::new(&fs.absolute(path)?);
     check_wanted(&*fs, &paths, &config)?;
     for dir in [&paths.root, &paths.wal, &paths.sst] {
         fs.create_dir_all(dir)?;
@@ -95,7 +96,7 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
 pub(crate) fn open_read_only(path: &Path, config: Config) -> Result<Arc<Handle>> {
     config.validate()?;
     let start = config.clock.now();
-    let paths = Paths::new(path);
+    let paths = Paths::new(&config.file_system.absolute(path)?);
     let Some(mut found) = find_beside_a_writer(&config, &paths)? else {
         return Err(Error::invalid(format!("{}: there is no store", path.display())));
     };

@@ -3,7 +3,7 @@
 
 use nori_env::sync::Arc;
 use nori_env::{Clock, File, FileLock, FileSystem, FsOp, FsResult, OpenMode};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Called with what is done and to which path.
@@ -66,6 +66,10 @@ impl FileSystem for Hooked {
     fn remove_dir(&self, dir: &Path) -> FsResult<()> {
         (self.hook)(FsOp::RemoveDir, dir);
         self.inner.remove_dir(dir)
+    }
+
+    fn absolute(&self, path: &Path) -> FsResult<PathBuf> {
+        self.inner.absolute(path)
     }
 
     fn exists(&self, path: &Path) -> FsResult<bool> {

@@ -7,8 +7,11 @@
 // The directories of these tests are not behind nori's door, and neither is the real clock.
 #![allow(clippy::disallowed_methods)]
 
+mod future;
 mod hook;
+mod misplaced;
 mod panics;
+mod paths;
 
 use nori_env::sync::channel::{RecvTimeoutError, bounded};
 use nori_env::sync::{Arc, thread};
