@@ -17,6 +17,7 @@
 //! - [`Program::images`] crashes it before every call that changes the disk, beside the crashes
 //!   that are steps of its own.
 //! - [`nested`] crashes the openings of crashed openings, [`sweep`] fails every call of the disk.
+//! - [`Suite`] is all of that seed by seed, for tests and for the command `nori-sim`.
 //! - [`run_traced`] gives one number for all that happened: the same for the same program.
 
 mod failing;
@@ -30,6 +31,7 @@ mod run;
 mod seen;
 mod setup;
 mod sim;
+mod suite;
 mod text;
 mod trace;
 mod verbs;
@@ -38,5 +40,6 @@ pub use failing::{FAILINGS, failing, sweep};
 pub use make::{Taste, program};
 pub use nested::nested;
 pub use op::{Blow, Mode, Op, Program, Rule, Value, When, Write, Wrong};
-pub use run::{Runner, explain, run, run_traced, run_twice, shrunk};
+pub use run::{Runner, explain, run, run_traced, run_twice};
 pub use seen::Seen;
+pub use suite::{Failure, Suite};

@@ -6,8 +6,9 @@
 //! to what was durable, until an opening has returned. From then on it stays.
 
 use crate::history::History;
-use crate::image::{Checked, Moment, ROOT, check_files, matched, open};
+use crate::image::{Checked, ROOT, check_files, matched, open};
 use crate::make::{Taste, program};
+use crate::op::{Blow, Op, Program};
 use crate::run::attempt;
 use crate::seen::Seen;
 use crate::sim::Sim;
@@ -27,9 +28,9 @@ struct Left {
 }
 
 impl Left {
-    fn crash(&self, cut: Cut, seed: u64) -> Left {
-        let kill = if cut == Cut::Kill { self.kill } else { self.power };
-        Left { disk: self.disk.crash(cut, seed), kill, ..self.clone() }
+    fn crash(&self, blow: Blow) -> Left {
+        let kill = if blow.cut == Cut::Kill { self.kill } else { self.power };
+        Left { disk: self.disk.crash(blow.cut, u64::from(blow.seed)), kill, ..self.clone() }
     }
 
     /// Opens it; returns it before each call of that, and behind all.
@@ -56,58 +57,61 @@ impl Left {
     }
 }
 
-/// A moment in the life of a seed's program, and the history it belongs to.
-fn base(seed: u64, seen: &mut Seen, rng: &mut Rng) -> Checked<(Moment, History)> {
-    let program = program(seed, Taste::Plain);
-    let mut sim = Sim::new(&program, seen, Trace::default());
-    sim.keep_moments();
-    for op in &program.ops {
-        sim.step(op)?;
-    }
-    let (mut moments, history) = sim.moments();
-    Ok((moments.swap_remove(rng.index(moments.len())), history))
-}
-
 /// Runs the program of a seed, crashes it three deep in every way, and returns how many images
 /// were opened.
 ///
 /// # Errors
-/// The first image that is not as it must be, and the three crashes that led to it.
-pub fn nested(seed: u64, seen: &mut Seen) -> Result<u64, String> {
-    let before = seen.images;
-    attempt(|| three_deep(seed, seen))?;
-    Ok(seen.images - before)
+/// The first image that is not as it must be, and the program with the crashes that led to it.
+pub fn nested(seed: u64, seen: &mut Seen) -> Result<u64, (Box<Program>, String)> {
+    let (before, mut program) = (seen.images, program(seed, Taste::Plain));
+    let mut blows = Vec::new();
+    match attempt(|| three_deep(&program, &mut blows, seen)) {
+        Ok(()) => Ok(seen.images - before),
+        Err(said) => {
+            program.ops.insert(0, Op::Crash(blows));
+            Err((Box::new(program), said))
+        }
+    }
 }
 
-fn three_deep(seed: u64, seen: &mut Seen) -> Checked<()> {
-    let mut rng = Rng::new(seed ^ 0x3dee);
-    let (moment, history) = base(seed, seen, &mut rng)?;
-    let at = Left {
-        disk: moment.image,
-        kill: moment.mark.kill,
-        power: moment.mark.power,
-        is_exact: false,
-    };
-    // Half of the first crashes and of the second ones are kills: the machine goes on.
-    let cut = |rng: &mut Rng| {
-        let any = *rng.pick(&Cut::ALL);
-        if rng.chance(45) { Cut::Kill } else { any }
-    };
-    let first = cut(&mut rng);
-    let left = at.crash(first, rng.next_u64());
-    let say = |e: String| format!("{first:?} before call {}: {e}", moment.op);
-    for (n, inside) in left.moments(&history, seed).map_err(say)?.iter().enumerate() {
-        let second = cut(&mut rng);
-        let say = |e| say(format!("then {second:?} in call {n} of the opening: {e}"));
-        let left = inside.crash(second, rng.next_u64());
-        let moments = left.moments(&history, seed + 1).map_err(say)?;
-        for (m, inside) in moments.iter().enumerate() {
-            let third = *rng.pick(&Cut::ALL);
-            let say = |e| say(format!("then {third:?} in call {m} of the next: {e}"));
-            let left = inside.crash(third, rng.next_u64());
-            left.moments(&history, seed + 2).map_err(say)?;
+/// `blows` are the crashes so far, so that whoever hears of an error knows them.
+fn three_deep(program: &Program, blows: &mut Vec<Blow>, seen: &mut Seen) -> Checked<()> {
+    let mut rng = Rng::new(program.seed ^ 0x3dee);
+    let mut sim = Sim::new(program, seen, Trace::default());
+    sim.keep_moments();
+    for op in &program.ops {
+        sim.step(op)?;
+    }
+    let (options, (mut moments, history)) = (sim.next_options(), sim.moments());
+    let moment = moments.swap_remove(rng.index(moments.len()));
+    let (kill, power) = (moment.mark.kill, moment.mark.power);
+    let at = Left { disk: moment.image, kill, power, is_exact: false };
+    let left = at.crash(blow(moment.op, &mut rng, blows));
+    for (n, inside) in (0..).zip(left.moments(&history, options)?) {
+        blows.truncate(1);
+        let left = inside.crash(blow(n, &mut rng, blows));
+        for (m, inside) in (0..).zip(left.moments(&history, options + 1)?) {
+            blows.truncate(2);
+            let left = inside.crash(blow(m, &mut rng, blows));
+            left.moments(&history, options + 2).map_err(|e| {
+                format!("{:?} before calls {}, {n}, {m}: {e}", cuts(blows), moment.op)
+            })?;
             seen.images += 1;
         }
     }
     Ok(())
+}
+
+/// The next crash. Half of them are kills: the machine goes on.
+fn blow(at: u64, rng: &mut Rng, blows: &mut Vec<Blow>) -> Blow {
+    let any = *rng.pick(&Cut::ALL);
+    let cut = if rng.chance(40) { Cut::Kill } else { any };
+    let seed = rng.below(1 << 30).try_into().unwrap_or(0);
+    let blow = Blow { at: at.try_into().unwrap_or(u32::MAX), cut, seed };
+    blows.push(blow);
+    blow
+}
+
+fn cuts(blows: &[Blow]) -> Vec<Cut> {
+    blows.iter().map(|blow| blow.cut).collect()
 }

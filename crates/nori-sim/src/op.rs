@@ -202,7 +202,7 @@ pub enum Op {
     Crash(Vec<Blow>),
     /// The store is closed, or only let go of, and opened again with other options.
     Reopen(bool),
-    /// Options of the openings that follow, by number.
+    /// Options of the openings that follow, by number: each has the ones behind the last one's.
     Options(u32),
 }
 

@@ -22,19 +22,13 @@ pub fn run(program: &Program, seen: &mut Seen) -> Result<(), String> {
 }
 
 /// As [`run`]; returns a number for everything that happened: each call of the disk with its
-/// bytes, each answer, each event. The order of the disk's calls is checked too. `lines` takes
-/// one line for each answer and event.
+/// bytes, each answer, each event. The order of the disk's calls is checked too. `tell` is
+/// told each answer and event.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_traced(
-    program: &Program,
-    seen: &mut Seen,
-    lines: Option<&mut Vec<String>>,
-) -> Result<u64, String> {
-    let mut trace = Trace::on();
-    trace.lines = lines.is_some().then(Vec::new);
-    attempt(|| whole(program, seen, trace))
+pub fn run_traced(program: &Program, seen: &mut Seen, tell: fn(&str)) -> Result<u64, String> {
+    attempt(|| whole(program, seen, Trace::on(tell)))
 }
 
 fn whole(program: &Program, seen: &mut Seen, trace: Trace) -> Checked<u64> {
@@ -66,8 +60,8 @@ fn shortened(text: &str) -> String {
 /// # Errors
 /// As [`run_traced`], and if the two runs differ.
 pub fn run_twice(program: &Program, seen: &mut Seen) -> Result<(), String> {
-    let first = run_traced(program, seen, None)?;
-    let second = run_traced(program, &mut Seen::default(), None)?;
+    let first = run_traced(program, seen, |_| ())?;
+    let second = run_traced(program, &mut Seen::default(), |_| ())?;
     if first == second {
         Ok(())
     } else {
@@ -79,7 +73,7 @@ pub fn run_twice(program: &Program, seen: &mut Seen) -> Result<(), String> {
 pub type Runner = fn(&Program, &mut Seen) -> Result<(), String>;
 
 /// The shortest program that was found to fail, where `program` does; and what it says.
-pub fn shrunk(program: &Program, said: &str, how: Runner) -> (Program, String) {
+fn shrunk(program: &Program, said: &str, how: Runner) -> (Program, String) {
     let clock = SystemClock::default();
     let mut best = program.clone();
     // The crash that was met is met again sooner if all images have it.

@@ -37,7 +37,7 @@ pub(crate) struct Sim<'a> {
     pub(crate) history: Arc<Mutex<History>>,
     pub(crate) clock: ManualClock,
     pub(crate) disk: MemFs,
-    /// Of the openings to come.
+    /// Of the next opening, which adds one.
     options: u64,
     /// Of the store that is open.
     pub(crate) durability: Durability,
@@ -93,7 +93,7 @@ impl<'a> Sim<'a> {
     pub(crate) fn step(&mut self, op: &Op) -> Checked<()> {
         (self.steps, self.seen.steps) = (self.steps + 1, self.seen.steps + 1);
         match op {
-            Op::Options(number) => self.options = u64::from(*number),
+            Op::Options(number) => self.options = u64::from(*number) << 16,
             Op::Fault(rule) => {
                 self.rules.push(*rule);
                 self.faults.inject(rule.armed());
@@ -119,7 +119,7 @@ impl<'a> Sim<'a> {
             op => {
                 let store = self.opened()?;
                 let answer = self.act(&store, op)?;
-                self.trace.answer(&answer);
+                self.trace.answer(&(op, answer));
                 drop(store);
                 self.struck()?;
             }
@@ -134,6 +134,11 @@ impl<'a> Sim<'a> {
         let store = self.opened()?;
         self.reopen(store, true)?;
         Ok(self.trace.hash())
+    }
+
+    /// The number of the options of the next opening.
+    pub(crate) fn next_options(&self) -> u64 {
+        self.options
     }
 
     /// Keeps the moments of all calls from now on.
@@ -179,21 +184,22 @@ impl<'a> Sim<'a> {
         self.faults = FaultFs::new(Arc::new(self.disk.clone()));
         self.rules.iter().for_each(|rule| self.faults.inject(rule.armed()));
         self.faulty = self.has_faults();
-        self.durability = durability(self.options);
+        let options = self.options;
+        self.options += 1;
+        self.durability = durability(options);
         let fs = self.trace.watch(Arc::new(self.faults.clone()));
-        let store =
-            match Lsm::open_with(ROOT, config(fs, Arc::new(self.clock.clone()), self.options)) {
-                Ok(store) => store,
-                Err(e) if self.has_faults() && e.kind() != ErrorKind::Corruption => {
-                    self.seen.failed_opens += 1;
-                    self.trace.answer(&e.kind());
-                    self.count_faults();
-                    self.trace.end(false)?;
-                    self.mend();
-                    return Ok(());
-                }
-                Err(e) => return Err(format!("open: {e}")),
-            };
+        let store = match Lsm::open_with(ROOT, config(fs, Arc::new(self.clock.clone()), options)) {
+            Ok(store) => store,
+            Err(e) if self.has_faults() && e.kind() != ErrorKind::Corruption => {
+                self.seen.failed_opens += 1;
+                self.trace.answer(&e.kind());
+                self.count_faults();
+                self.trace.end(false)?;
+                self.mend();
+                return Ok(());
+            }
+            Err(e) => return Err(format!("open: {e}")),
+        };
         self.trace.listen(&store);
         let mut p = matched(&store, &self.history.lock());
         if p.is_err() && self.has_faults() {

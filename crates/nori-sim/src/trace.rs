@@ -16,8 +16,7 @@ pub(crate) struct Trace {
     hash: u64,
     fs: Option<TraceFs>,
     events: Option<EventStream>,
-    /// One line for each step, for those who look.
-    pub(crate) lines: Option<Vec<String>>,
+    tell: Option<fn(&str)>,
 }
 
 fn order() -> Vec<OrderRule> {
@@ -30,8 +29,9 @@ fn order() -> Vec<OrderRule> {
 }
 
 impl Trace {
-    pub(crate) fn on() -> Trace {
-        Trace { is_on: true, hash: 0xcbf2_9ce4_8422_2325, ..Trace::default() }
+    pub(crate) fn on(tell: fn(&str)) -> Trace {
+        let hash = 0xcbf2_9ce4_8422_2325;
+        Trace { is_on: true, hash, tell: Some(tell), ..Trace::default() }
     }
 
     /// The disk of a new life, watched if anybody wants it.
@@ -56,16 +56,16 @@ impl Trace {
         if !self.is_on {
             return;
         }
-        let text = format!("{answer:?}");
-        self.mix(&text);
-        let mut events = Vec::new();
+        self.line(&format!("{answer:?}"));
         while let Some(event) = self.events.as_mut().and_then(EventStream::try_next) {
-            events.push(format!("{event:?}"));
+            self.line(&format!("  {event:?}"));
         }
-        events.iter().for_each(|event| self.mix(event));
-        if let Some(lines) = &mut self.lines {
-            lines.push(text);
-            lines.extend(events.into_iter().map(|event| format!("  {event}")));
+    }
+
+    fn line(&mut self, text: &str) {
+        self.mix(text);
+        if let Some(tell) = self.tell {
+            tell(text);
         }
     }
 

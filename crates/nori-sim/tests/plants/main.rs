@@ -68,7 +68,7 @@ fn hunt(fault: Option<Plant>, seeds: u64) -> (u64, Option<Catch>) {
         let crashes = || run(&program(seed, Taste::Crashes), &mut seen);
         by = outcome(crashes).map(|said| format!("crash {seed}: {said}"));
         if by.is_none() && seed <= NESTED_SEEDS {
-            let nested = || nested(seed, &mut seen).map(|_| ());
+            let nested = || nested(seed, &mut seen).map_err(|e| e.1).map(|_| ());
             by = outcome(nested).map(|said| format!("crash-nested {seed}: {said}"));
         }
         if by.is_none() {
