@@ -8,10 +8,13 @@
 #![allow(clippy::disallowed_methods)]
 
 mod future;
+mod gone;
 mod hook;
+mod kept;
 mod misplaced;
 mod panics;
 mod paths;
+mod twice;
 
 use nori_env::sync::channel::{RecvTimeoutError, bounded};
 use nori_env::sync::{Arc, thread};

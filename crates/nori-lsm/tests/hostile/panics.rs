@@ -14,10 +14,10 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
-const PLANNED: &str = "a planned panic";
+pub(crate) const PLANNED: &str = "a planned panic";
 
 /// Keeps the panics that belong to the tests out of their output.
-fn quietly() {
+pub(crate) fn quietly() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
