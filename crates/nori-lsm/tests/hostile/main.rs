@@ -14,6 +14,7 @@ mod kept;
 mod misplaced;
 mod panics;
 mod paths;
+mod scarce;
 mod twice;
 
 use nori_env::sync::channel::{RecvTimeoutError, bounded};
