@@ -248,12 +248,13 @@ impl Config {
 
     /// Flushes serving slots as they are, above which the oldest is merged away first.
     pub(crate) fn l0_soft_limit(&self) -> usize {
-        self.l0_soft.unwrap_or(self.k_global + 4)
+        self.l0_soft.unwrap_or(self.k_global.saturating_add(4))
     }
 
     /// The same, at which writers wait.
     pub(crate) fn l0_hard_limit(&self) -> usize {
-        self.l0_hard.unwrap_or((2 * self.k_global).max(self.l0_soft_limit().saturating_add(4)))
+        let least = self.l0_soft_limit().saturating_add(4);
+        self.l0_hard.unwrap_or(self.k_global.saturating_mul(2).max(least))
     }
 
     /// What the scheduler goes by.
