@@ -79,6 +79,10 @@ fn look_at(workspace: &Workspace, path: &Path) -> Result<Vec<String>, Failure> {
 fn is_test_module(path: &Path) -> bool {
     let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else { return false };
     let name = stem.to_string_lossy();
+    // Roots are declared by nobody; a crate may have both.
+    if matches!(&*name, "lib" | "main") {
+        return false;
+    }
     // `src/a/b.rs` is declared in `src/a.rs`; `src/a.rs` in `src/lib.rs` or `src/main.rs`.
     let parents = [folder.with_extension("rs"), folder.join("lib.rs"), folder.join("main.rs")];
     parents.iter().filter(|parent| parent.as_path() != path).any(|parent| {
