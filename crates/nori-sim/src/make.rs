@@ -10,9 +10,13 @@ pub enum Taste {
     Crashes,
     /// One long life with everything: reads, crashes, full and failing disks, other options.
     Mixed,
-    /// One life without crashes and faults, for those who add them.
+    /// One short life without crashes, for those who add them.
     Plain,
 }
+
+/// Steps of a plain program. Each of its calls is failed or crashed in a run of its own, so twice
+/// the steps cost four times as much.
+const PLAIN_STEPS: usize = 24;
 
 /// The program of a seed.
 pub fn program(seed: u64, taste: Taste) -> Program {
@@ -33,7 +37,7 @@ pub fn program(seed: u64, taste: Taste) -> Program {
         Taste::Plain => {
             let options = maker.options();
             maker.ops.push(options);
-            (0..60).for_each(|_| maker.step());
+            (0..PLAIN_STEPS).for_each(|_| maker.step());
         }
     }
     Program { seed, images, cut: None, ops: maker.ops }
@@ -167,9 +171,9 @@ impl Maker {
             97..=99 => return self.snapshot_over_merges(),
             100..=101 => Op::Checkpoint,
             102..=104 => Op::Hold(self.space()),
-            105..=107 => Op::Look(self.bits()),
-            108 => Op::Mend,
-            109 => self.disk(),
+            105 | 106 => Op::Look(self.bits()),
+            107 => Op::Mend,
+            108 | 109 => self.disk(),
             _ => return self.read_and_wait(),
         };
         self.ops.push(op);
@@ -205,7 +209,12 @@ impl Maker {
             // that fill.
             let large = self.rng.chance(self.taken.large);
             let len = if large { 700 + self.rng.below(900) } else { 8 };
-            let len = if self.rng.chance(2) { 0 } else { len };
+            let len = match self.rng.below(100) {
+                0 | 1 => 0,
+                // More than a memtable holds.
+                2 => 5_000 + self.rng.below(15_000),
+                _ => len,
+            };
             Write { space, key, value: self.value(len) }
         });
         let writes = writes.collect();
@@ -259,8 +268,12 @@ impl Maker {
 
     /// The disk becomes full, or fails now and then.
     fn disk(&mut self) -> Op {
-        match self.rng.below(3) {
+        match self.rng.below(4) {
             0 => Op::Room(self.number(20_000)),
+            1 => {
+                let when = *self.rng.pick(&[When::Once(5), When::OneIn(10), When::From(3)]);
+                Op::Fault(Rule { wrong: Wrong::Flip, place: 0, when })
+            }
             _ => self.fault().map_or(Op::Mend, Op::Fault),
         }
     }

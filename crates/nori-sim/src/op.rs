@@ -76,6 +76,9 @@ pub enum Wrong {
     Full,
     /// Half a write, then an I/O error.
     Short,
+    /// A read with one bit wrong. Only while a store is open: what opening cannot read may be the
+    /// end of a log, which nobody can tell from one that a crash has torn.
+    Flip,
 }
 
 /// Which of the calls that match.
@@ -120,6 +123,7 @@ impl Rule {
             Wrong::Eio => Fault::Eio,
             Wrong::Full => Fault::Enospc,
             Wrong::Short => Fault::ShortWrite,
+            Wrong::Flip => Fault::FlipBit,
         });
         let (_, kind, path) = PLACES[usize::from(self.place) % PLACES.len()];
         let rule = match kind {

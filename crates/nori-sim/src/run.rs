@@ -106,3 +106,6 @@ pub fn explain(program: &Program, said: &str, how: Runner) -> String {
         again.replace('\n', " ")
     )
 }
+
+#[cfg(test)]
+mod tests;

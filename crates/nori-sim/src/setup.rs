@@ -33,7 +33,7 @@ pub(crate) fn config(fs: Arc<dyn FileSystem>, clock: Arc<dyn Clock>, options: u6
         .compression(*rng.pick(&[Compression::Lz4, Compression::None]))
         .max_open_files(*rng.pick(&[1, 1024]))
         .wal_recovery(RecoveryMode::CutTornTail)
-        .disk_reserve_bytes(Some(0));
+        .disk_reserve_bytes(*rng.pick(&[Some(0), Some(0), Some(0), Some(8000), None]));
     // Slots of a few kilobytes are cut and joined all the time, in every shape.
     let (soft, atll) = (1 + rng.index(4), CompactionMode::Atll);
     let modes = [atll, atll, atll, CompactionMode::Leveled, CompactionMode::Tiered];

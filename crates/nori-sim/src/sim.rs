@@ -10,7 +10,7 @@
 use crate::held::Held;
 use crate::history::{History, State};
 use crate::image::{Checked, Moment, ROOT, check, check_checkpoint, matched, state};
-use crate::op::{Blow, Op, Program};
+use crate::op::{Blow, Op, Program, Rule, SPACES, Wrong, space_name};
 use crate::seen::Seen;
 use crate::setup::{config, durability};
 use crate::trace::Trace;
@@ -28,6 +28,7 @@ struct Watch {
     /// The call before which the next crash falls.
     armed: Option<(u64, Blow)>,
     hit: Option<(Moment, Blow)>,
+    failed_sync: bool,
 }
 
 /// A machine in the middle of a program.
@@ -53,7 +54,7 @@ pub(crate) struct Sim<'a> {
     store: Option<Lsm>,
     watch: Arc<Mutex<Watch>>,
     faults: FaultFs,
-    rules: Vec<crate::op::Rule>,
+    rules: Vec<Rule>,
     has_room: bool,
     blows: VecDeque<Blow>,
     rng: Rng,
@@ -94,10 +95,12 @@ impl<'a> Sim<'a> {
         (self.steps, self.seen.steps) = (self.steps + 1, self.seen.steps + 1);
         match op {
             Op::Options(number) => self.options = u64::from(*number) << 16,
+            Op::Fault(rule) if rule.wrong == Wrong::Flip && self.store.is_none() => {}
             Op::Fault(rule) => {
                 self.rules.push(*rule);
                 self.faults.inject(rule.armed());
                 self.faulty = true;
+                self.watch.lock().failed_sync |= rule.wrong != Wrong::Flip;
             }
             Op::Room(bytes) => {
                 self.disk.set_capacity(Some(self.disk.total_bytes() + u64::from(*bytes)));
@@ -217,8 +220,8 @@ impl<'a> Sim<'a> {
         drop(history);
         self.trace.answer(&p);
         self.spaces.clear();
-        for space in 0..crate::op::SPACES {
-            let name = crate::op::space_name(space);
+        for space in 0..SPACES {
+            let name = space_name(space);
             if store.keyspaces().iter().any(|known| known == name) {
                 let handle = store.keyspace(name).map_err(|e| format!("{name}: {e}"))?;
                 self.spaces.insert(name, handle);
@@ -237,7 +240,8 @@ impl<'a> Sim<'a> {
                 return;
             }
             let mark = history.lock().mark;
-            let moment = || Moment { op, image: image.clone(), mark };
+            let failed_sync = watch.failed_sync;
+            let moment = || Moment { op, image: image.clone(), mark, failed_sync };
             if let Some((_, blow)) = watch.armed.take_if(|_| is_due) {
                 watch.hit = Some((moment(), blow));
             }
@@ -256,7 +260,8 @@ impl<'a> Sim<'a> {
 
     fn now(&self) -> Moment {
         let mark = self.history.lock().mark;
-        Moment { op: self.disk.operations(), image: self.disk.image(), mark }
+        let failed_sync = self.watch.lock().failed_sync;
+        Moment { op: self.disk.operations(), image: self.disk.image(), mark, failed_sync }
     }
 
     /// A crash that was not met is met now.
@@ -293,6 +298,9 @@ impl<'a> Sim<'a> {
         history.restart(p, power);
         drop(history);
         self.trace.answer(&(blow.cut, p, power));
+        // A machine that starts anew has nothing in memory only; rules wait for it all the same.
+        self.watch.lock().failed_sync =
+            moment.failed_sync && blow.cut.is_kill() || !self.rules.is_empty();
         self.disk = disk;
         // A full disk stays full; one that was mended behind the moment is.
         let full = (!self.has_room).then(|| self.disk.total_bytes());
@@ -304,8 +312,8 @@ impl<'a> Sim<'a> {
     /// Closes the store, or only lets go of it; a crash may fall into that.
     fn reopen(&mut self, store: Lsm, closed: bool) -> Checked<()> {
         self.verify()?;
-        self.rules.iter().for_each(|rule| self.faults.inject(rule.armed()));
         self.let_go();
+        self.rules.iter().for_each(|rule| self.faults.inject(rule.armed()));
         if closed {
             match store.close() {
                 Ok(()) => self.history.lock().durable(),
@@ -325,7 +333,8 @@ impl<'a> Sim<'a> {
 
     /// An error that the disk's faults explain is none.
     pub(crate) fn allow(&self, e: Error) -> Checked<ErrorKind> {
-        if self.faulty && e.kind() != ErrorKind::Corruption {
+        let flips = self.rules.iter().any(|rule| rule.wrong == Wrong::Flip);
+        if self.faulty && (flips || e.kind() != ErrorKind::Corruption) {
             return Ok(e.kind());
         }
         Err(e.to_string())
@@ -356,6 +365,7 @@ impl<'a> Sim<'a> {
 
     /// Drops everything that keeps the store open.
     fn let_go(&mut self) {
+        self.rules.retain(|rule| rule.wrong != Wrong::Flip);
         self.held = Held::default();
         self.spaces.clear();
         self.dropped.clear();

@@ -25,8 +25,8 @@ const MODES: [(&str, Mode); 4] = [
     ("try", Mode::Try),
 ];
 
-const WRONGS: [(&str, Wrong); 3] =
-    [("eio", Wrong::Eio), ("full", Wrong::Full), ("short", Wrong::Short)];
+const WRONGS: [(&str, Wrong); 4] =
+    [("eio", Wrong::Eio), ("full", Wrong::Full), ("short", Wrong::Short), ("flip", Wrong::Flip)];
 
 impl fmt::Display for Write {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
