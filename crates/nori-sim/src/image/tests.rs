@@ -104,8 +104,8 @@ fn a_checkpoint_that_shows_something_else_is_found() {
     let check = |expected: &State| check_checkpoint(&disk, "/copy", expected, Cut::SyncedOnly, 1);
     assert_eq!(check(history.shown()), Ok(()));
     assert!(check(&State::default()).is_err());
-    let manifest = disk.list(Path::new("/copy")).unwrap().into_iter();
-    let manifest = manifest.filter(|name| name.starts_with("MANIFEST")).next_back().unwrap();
+    let names = disk.list(Path::new("/copy")).unwrap();
+    let manifest = names.iter().find(|name| name.starts_with("MANIFEST")).unwrap();
     let file = disk.open(&Path::new("/copy").join(manifest), OpenMode::Write).unwrap();
     file.truncate(30).unwrap();
     file.sync_all().unwrap();
