@@ -5,6 +5,7 @@ use std::process::Command;
 use crate::ci::Context;
 use crate::failure::Failure;
 use crate::shell;
+use crate::suites;
 use crate::tally::Tally;
 
 /// `cargo fmt --check`.
@@ -23,8 +24,7 @@ pub(crate) fn clippy(context: &Context, _: &[String]) -> Result<(), Failure> {
 
 /// All tests but those in docs; extra arguments go to the runner.
 ///
-/// The random suites read their sizes from `NORI_SEEDS` and `NORI_STEPS`; unset, they run the
-/// sizes meant for this step.
+/// The random suites run the sizes of the table in `suites`, which `NORI_SEEDS` overrides.
 pub(crate) fn test(context: &Context, args: &[String]) -> Result<(), Failure> {
     let mut command = shell::cargo(&context.workspace.root);
     if shell::is_installed("cargo-nextest", &["nextest", "--version"]) {
@@ -33,7 +33,14 @@ pub(crate) fn test(context: &Context, args: &[String]) -> Result<(), Failure> {
         command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
     command.args(args);
-    counted(context, &mut command, "a failing random test prints the command that repeats it")
+    if std::env::var_os("NORI_SUITE_SEEDS").is_none() {
+        command.env("NORI_SUITE_SEEDS", suites::sizes());
+    }
+    let log = suites::Log::new(context)?;
+    log.hand_to(&mut command);
+    counted(context, &mut command, "a failing random test prints the command that repeats it")?;
+    // With arguments only some tests run.
+    if args.is_empty() { suites::check_all(log) } else { Ok(()) }
 }
 
 /// The examples in doc comments.

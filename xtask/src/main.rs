@@ -17,6 +17,7 @@ mod long;
 mod loom;
 mod rust_text;
 mod shell;
+mod suites;
 mod tally;
 mod tidy;
 mod workspace;

@@ -32,7 +32,7 @@ pub use golden::{golden, golden_text};
 pub use key_gen::KeyGen;
 pub use seeds::{env_usize, run_seeds};
 pub use shrink::shrink;
-pub use suite::run_suite;
+pub use suite::{run_suite, skip_suite};
 pub use surgery::{flips, swapped, truncations};
 pub use temp_dir::TempDir;
 pub use vec_iter::{Injected, VecIter};

@@ -9,9 +9,9 @@
 //! Another eight kinds hold their slots tiny ([`slots`]): there, slots are cut and joined, heat
 //! moves, and after every step the books of the slots must add up ([`books`]).
 //!
-//! By itself each seed runs on one kind of store, each kind runs as many seeds as the others.
-//! `NORI_ALL_SETS=1` runs every seed on every kind, `NORI_SEEDS` sets how many seeds there are,
-//! `NORI_STEPS` how long a program is, and `NORI_SEED` runs one. A failure prints the shortest
+//! By itself each seed runs on eight kinds of store, each kind runs about as many seeds as the
+//! others. `NORI_ALL_SETS=1` runs every seed on every kind, `NORI_SEEDS` sets how many seeds
+//! there are, `NORI_STEPS` how long a program is, and `NORI_SEED` runs one. A failure prints the shortest
 //! program that still fails, and the command that runs it again.
 //!
 //! Beside it: [`planted`] breaks the store behind the oracle's back in ways that must be noticed,

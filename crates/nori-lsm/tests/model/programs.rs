@@ -5,17 +5,15 @@ use crate::options::{KINDS, Kind};
 use crate::planted::Plant;
 use crate::run::{Counts, run};
 use crate::slots::{SLOT_KINDS, slot_program};
-use nori_testkit::{env_usize, run_seeds, shrink};
+use nori_testkit::{env_usize, run_suite, shrink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How long a program is.
 pub(crate) const STEPS: usize = 2_000;
-/// How many seeds there are; each runs on one kind of store.
-const SEEDS: usize = 300;
-
-/// How many seeds there are for tiny slots, and how long their programs are.
-const SLOT_SEEDS: usize = 96;
-const SLOT_STEPS: usize = 1_500;
+/// How many seeds there are, and on how many kinds of store each runs.
+const SEEDS: usize = 16;
+const SETS: u64 = 8;
+const ALL_SETS: u64 = (KINDS.len() + SLOT_KINDS.len()) as u64;
 
 macro_rules! tests {
     ($run:ident: $($number:literal $name:ident,)*) => {
@@ -54,37 +52,38 @@ tests! {
 
 fn run_kind(number: usize, name: &str) {
     let steps = env_usize("NORI_STEPS", STEPS);
-    let (programs, total) = run_programs(&KINDS, number, name, SEEDS, |s| program(s, steps));
+    let turn = number as u64;
+    let make = |seed| program(seed, steps);
+    let (programs, total) = run_programs((&KINDS[number], turn), name, make);
     if programs > 5 && steps >= STEPS {
         assert!(total.merges > 0 && total.reopened > 0 && total.checkpoints > 0, "{total:?}");
     }
 }
 
 fn run_slots(number: usize, name: &str) {
-    let steps = env_usize("NORI_STEPS", SLOT_STEPS);
+    let steps = env_usize("NORI_STEPS", STEPS);
+    let turn = (KINDS.len() + number) as u64;
     let make = |seed| slot_program(seed, steps);
-    let (programs, total) = run_programs(&SLOT_KINDS, number, name, SLOT_SEEDS, make);
+    let (programs, total) = run_programs((&SLOT_KINDS[number], turn), name, make);
     // What never happened was never tested.
-    if programs > 5 && steps >= SLOT_STEPS {
+    if programs > 5 && steps >= STEPS {
         assert!(total.slots.is_complete(SLOT_KINDS[number].threads > 0), "{total:?}");
     }
 }
 
-/// Runs the seeds of one kind.
+/// Runs the seeds whose turn it is on one kind.
 fn run_programs(
-    kinds: &[Kind],
-    number: usize,
+    (kind, turn): (&Kind, u64),
     name: &str,
-    seeds: usize,
     program: impl Fn(u64) -> Vec<Op>,
 ) -> (u64, Counts) {
-    let kind = &kinds[number];
     assert_eq!(kind.name, name, "the kinds are numbered as their tests");
     let every_seed = env_usize("NORI_ALL_SETS", 0) > 0 || env_usize("NORI_SEED", 0) > 0;
     let (mut programs, mut total) = (0, Counts::default());
-    run_seeds(&format!("-p nori-lsm --test model {name}"), seeds, |seed| {
-        if !every_seed && seed as usize % kinds.len() != number {
-            return;
+    let test = format!("-p nori-lsm --test model {name}");
+    run_suite("model", "steps", &test, SEEDS, |seed| {
+        if !every_seed && (seed + turn) % ALL_SETS >= SETS {
+            return 0;
         }
         let program = program(seed);
         match attempt(kind, seed, &program, None) {
@@ -92,6 +91,7 @@ fn run_programs(
             Err(why) => report(kind, seed, &program, &why),
         }
         programs += 1;
+        program.len() as u64
     });
     println!("{name}: {programs} programs; {total:?}");
     (programs, total)
