@@ -5,7 +5,7 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{shell, suites};
+use crate::{plants, shell, suites};
 
 /// One long run.
 pub(crate) struct Long {
@@ -33,6 +33,11 @@ pub(crate) const LONG: &[Long] = &[
         name: "soak",
         about: "the suites for a time, from new seeds on [--minutes N] [NAME..]",
         work: Work::Own(suites::soak),
+    },
+    Long {
+        name: "mutants-planted",
+        about: "every planted fault is caught, and every known bug is among them",
+        work: Work::Own(plants::mutants_planted),
     },
     Long {
         name: "fuzz",

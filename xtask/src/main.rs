@@ -15,6 +15,7 @@ mod failure;
 mod layers;
 mod long;
 mod loom;
+mod plants;
 mod rust_text;
 mod shell;
 mod suites;

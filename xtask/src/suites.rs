@@ -66,10 +66,15 @@ impl Log {
         command.env("NORI_SUITE_LOG", &self.0);
     }
 
-    fn read(self) -> Report {
+    /// The lines of the run.
+    pub(crate) fn lines(self) -> Vec<String> {
         let text = std::fs::read_to_string(&self.0).unwrap_or_default();
         let _ = std::fs::remove_file(&self.0);
-        Report::read(&text)
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn read(self) -> Report {
+        Report::read(&self.lines())
     }
 }
 
@@ -171,9 +176,9 @@ fn run_each(
 }
 
 impl Report {
-    fn read(text: &str) -> Report {
+    fn read(lines: &[String]) -> Report {
         let mut report = Report::default();
-        for fields in text.lines().filter_map(|line| line.strip_prefix("suite: ")) {
+        for fields in lines.iter().filter_map(|line| line.strip_prefix("suite: ")) {
             let field = |name: &str| {
                 let found = fields.split(' ').find_map(|field| field.strip_prefix(name));
                 found.and_then(|value| value.strip_prefix('=')).unwrap_or_default()
@@ -220,12 +225,11 @@ mod tests {
 
     #[test]
     fn lines_of_one_name_are_added_up() {
-        let report = Report::read(
-            "suite: name=model unit=steps seeds=1..=3 cases=60 seconds=2.0 violations=0\n\
+        let text = "suite: name=model unit=steps seeds=1..=3 cases=60 seconds=2.0 violations=0\n\
              noise\n\
              suite: name=model unit=steps seeds=1..=4 cases=40 seconds=3.0 violations=0\n\
-             suite: name=disk skipped=this needs root\n",
-        );
+             suite: name=disk skipped=this needs root\n";
+        let report = Report::read(&text.lines().map(str::to_owned).collect::<Vec<_>>());
         let model = &report.0["model"];
         assert_eq!((model.seeds, model.cases, model.seconds), (4, 100, 5.0));
         assert_eq!(report.0["disk"].skipped.as_deref(), Some("this needs root"));

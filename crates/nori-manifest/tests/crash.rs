@@ -14,7 +14,7 @@ use common::{DIR, Edits, Fate, Judged, dir, dump};
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{Cut, FileSystem, MemFs, Rng};
 use nori_manifest::{Manifest, ManifestOptions, Version};
-use nori_testkit::{env_usize, run_seeds};
+use nori_testkit::{env_usize, plant_caught, run_seeds};
 use std::path::Path;
 
 const SMALL: ManifestOptions = ManifestOptions { rollover_bytes: 600 };
@@ -265,6 +265,7 @@ fn planted_violations_are_caught() {
         }
         let text = caught.unwrap_or_else(|| panic!("{plant:?} was not caught in {images} images"));
         let first = text.lines().next().unwrap_or_default();
-        println!("plant: {plant:?} caught within {images} images: {first}");
+        println!("{first}");
+        plant_caught(plant, "manifest-crash", images, "images");
     }
 }

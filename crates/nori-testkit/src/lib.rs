@@ -1,9 +1,10 @@
 //! Random programs, oracles and byte surgery for the tests of the nori crates.
 //!
 //! A test here is a story with a seed: [`run_seeds`] runs it over many seeds and says how to
-//! repeat the one that failed, [`run_suite`] also counts their cases, [`KeyGen`] and [`entries`] make its data, [`VersionedMap`] knows
-//! the right answer, [`VecIter`] stands for any sorted source, good or failing, [`shrink`] finds
-//! the short program that still fails, [`golden`] holds a format to its bytes.
+//! repeat the one that failed, [`run_suite`] also counts their cases, [`plant_caught`] tells that
+//! a suite can fail. [`KeyGen`] and [`entries`] make data, [`VersionedMap`] knows the right answer,
+//! [`VecIter`] stands for any sorted source, good or failing, [`shrink`] finds the short program
+//! that still fails, [`golden`] holds a format to its bytes.
 //!
 //! ```
 //! use nori_testkit::VersionedMap;
@@ -32,7 +33,7 @@ pub use golden::{golden, golden_text};
 pub use key_gen::KeyGen;
 pub use seeds::{env_usize, run_seeds};
 pub use shrink::shrink;
-pub use suite::{run_suite, skip_suite};
+pub use suite::{plant_caught, run_suite, skip_suite};
 pub use surgery::{flips, swapped, truncations};
 pub use temp_dir::TempDir;
 pub use vec_iter::{Injected, VecIter};

@@ -3,6 +3,7 @@
 //! ```text
 //! suite: name=crash unit=images seeds=1..=24 cases=54876 seconds=12.3 violations=0
 //! suite: name=power-cut skipped=this needs root
+//! plant: name=AckBeforeSync by=crash after=812 unit=images
 //! ```
 //!
 //! The line is printed and, when `NORI_SUITE_LOG` names a file, added to it, since a test runner
@@ -13,6 +14,7 @@
 
 use crate::seeds::{Seeds, run_seeds_of};
 use nori_env::{Clock, SystemClock};
+use std::fmt::Debug;
 use std::fs::OpenOptions;
 use std::io::Write;
 
@@ -45,6 +47,11 @@ pub fn run_suite(
 /// Prints the line of a suite that cannot run on this machine, and why.
 pub fn skip_suite(name: &str, reason: &str) {
     say(&format!("suite: name={name} skipped={}", reason.replace('\n', " ")));
+}
+
+/// Prints the line of a planted fault that was caught: by which suite, after how many of `unit`.
+pub fn plant_caught(plant: impl Debug, by: &str, after: u64, unit: &str) {
+    say(&format!("plant: name={plant:?} by={by} after={after} unit={unit}"));
 }
 
 fn size_of(name: &str, sizes: &str) -> Option<usize> {

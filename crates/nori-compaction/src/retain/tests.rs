@@ -4,7 +4,9 @@
 use super::*;
 use crate::MergeIter;
 use nori_env::Rng;
-use nori_testkit::{Entry, KeyGen, VecIter, VersionedMap, collect, entries, run_seeds};
+use nori_testkit::{
+    Entry, KeyGen, VecIter, VersionedMap, collect, entries, plant_caught, run_seeds,
+};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
@@ -172,8 +174,8 @@ fn each_planted_violation_is_seen_by_readers() {
             let output = case.run(Some(plant));
             catch_unwind(|| check_readers(&case, &output)).is_err()
         });
-        println!("{plant:?}: caught after {caught:?} cases");
-        assert!(caught.is_some(), "{plant:?} was never noticed");
+        let after = caught.unwrap_or_else(|| panic!("{plant:?} was never noticed"));
+        plant_caught(plant, "merge-readers", after, "cases");
     }
 }
 

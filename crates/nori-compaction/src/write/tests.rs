@@ -5,7 +5,7 @@ use super::*;
 use crate::RunIter;
 use crate::testing::{DIR, World, whole_run};
 use nori_env::{Cut, Fault, FaultFs, FaultRule, FsOp, Rng};
-use nori_testkit::{Entry, KeyGen, VecIter, collect, entries, run_seeds};
+use nori_testkit::{Entry, KeyGen, VecIter, collect, entries, plant_caught, run_seeds};
 use std::cell::Cell;
 use std::panic::catch_unwind;
 
@@ -101,8 +101,7 @@ fn a_key_split_by_a_cut_is_noticed() {
         let output = job.run(&world, Some(Plant::KeySplitByCut)).unwrap();
         catch_unwind(std::panic::AssertUnwindSafe(|| check(&job, &world, &output))).is_err()
     });
-    println!("caught after {caught:?} jobs");
-    assert!(caught.is_some());
+    plant_caught(Plant::KeySplitByCut, "merge-tables", caught.expect("is caught"), "jobs");
 }
 
 #[test]

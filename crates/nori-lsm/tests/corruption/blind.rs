@@ -8,6 +8,7 @@
 use crate::judge::{Door, Tally, judge, undamaged};
 use crate::sample::{KINDS, Sample};
 use crate::{SHARE, damage};
+use nori_testkit::plant_caught;
 use nori_types::plant_blind;
 
 #[test]
@@ -26,7 +27,8 @@ fn damage_is_found_without_checksums_to_be_believed() {
                 Some((damage.clone(), wrong))
             });
             let (damage, wrong) = caught.expect("damage that nobody checks for must be seen");
-            println!("{kind:?} {door:?}: after {opens} opens: {damage:?}: {wrong}");
+            println!("{kind:?} {door:?}: {damage:?}: {wrong}");
+            plant_caught("BlindChecksums", "corruption", opens, "opens");
         }
     }
     plant_blind(false);

@@ -11,8 +11,8 @@
 //!
 //! By itself each seed runs on eight kinds of store, each kind runs about as many seeds as the
 //! others. `NORI_ALL_SETS=1` runs every seed on every kind, `NORI_SEEDS` sets how many seeds
-//! there are, `NORI_STEPS` how long a program is, and `NORI_SEED` runs one. A failure prints the shortest
-//! program that still fails, and the command that runs it again.
+//! there are, `NORI_STEPS` how long a program is, and `NORI_SEED` runs one. A failure prints the
+//! shortest program that still fails, and the command that runs it again.
 //!
 //! Beside it: [`planted`] breaks the store behind the oracle's back in ways that must be noticed,
 //! [`threads`] lets writers, readers and background work run at once, [`limits`] and [`errors`]

@@ -8,6 +8,7 @@ use crate::options::KINDS;
 use crate::programs::{STEPS, shortest};
 use crate::run::{Run, run};
 use nori_lsm::Result;
+use nori_testkit::plant_caught;
 
 /// A way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +135,8 @@ fn every_planted_bug_is_found() {
         });
         let Some((seed, program, why)) = found else { panic!("{plant:?} was not noticed") };
         let step: String = why.chars().take(100).collect();
-        println!("{plant:?}: seed {seed}, {step}");
+        println!("{step}");
+        plant_caught(plant, "model", seed * STEPS as u64, "steps");
         if matches!(plant, Plant::TornBatch | Plant::IteratorSkips) {
             let short = shortest(kind, seed, &program, Some(plant));
             assert!(short.len() <= 8, "{plant:?} takes {} steps: {short:#?}", short.len());

@@ -33,7 +33,7 @@ mod work;
 mod world;
 mod write;
 
-use nori_testkit::{env_usize, run_seeds};
+use nori_testkit::{env_usize, plant_caught, run_seeds};
 use plant::Plant;
 
 const SEEDS: usize = 300;
@@ -74,7 +74,8 @@ fn every_planted_violation_is_caught() {
             Some(failure) => {
                 let after = before + failure.actions;
                 let text = failure.text.lines().next().unwrap_or_default().to_string();
-                println!("plant: {plant:?} caught after {after} actions: {text}");
+                println!("{text}");
+                plant_caught(plant, "version-model", after as u64, "actions");
             }
             None => missed.push(format!("{plant:?} in {before} actions")),
         }

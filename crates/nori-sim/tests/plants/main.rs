@@ -20,7 +20,7 @@ mod slots;
 use nori_env::sync::{Arc, Mutex, thread};
 use nori_lsm::{Plant, plant};
 use nori_sim::{Seen, Suite};
-use nori_testkit::env_usize;
+use nori_testkit::{env_usize, plant_caught};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Broken rules that nobody can notice, and why.
@@ -115,8 +115,11 @@ fn every_plant_is_caught() {
                     let (images, caught) = hunt(Some(fault), seeds);
                     match (&caught, harmless) {
                         (Some(Catch { by, images }), None) => {
-                            println!("plant {fault:?} caught after {images} images");
-                            println!("      {}", shortened(by));
+                            println!("{}", shortened(by));
+                            // "crash 7: ..", or "only the scene ..".
+                            let suite = by.split(' ').next().unwrap_or_default();
+                            let suite = if suite == "only" { "scene" } else { suite };
+                            plant_caught(fault, suite, *images, "images");
                         }
                         (None, Some((_, why))) => {
                             println!("plant {fault:?} harmless in {images} images: {why}");

@@ -4,7 +4,7 @@
 
 use super::{Stats, chain};
 use crate::plant::{Plant, with_plant};
-use nori_testkit::{env_usize, run_seeds};
+use nori_testkit::{env_usize, plant_caught, run_seeds};
 
 #[test]
 fn no_crash_loses_or_invents_a_record() {
@@ -36,7 +36,10 @@ fn every_planted_bug_is_caught() {
     let mut missed = Vec::new();
     for plant in ALL {
         match caught(plant, chains) {
-            Some((images, what)) => println!("{plant:?}: after {images} images: {what}"),
+            Some((images, what)) => {
+                println!("{what}");
+                plant_caught(plant, "wal-crash", images, "images");
+            }
             None => missed.push(plant),
         }
     }
