@@ -5,7 +5,7 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{plants, shell, suites};
+use crate::{coverage, mutants, plants, shell, suites};
 
 /// One long run.
 pub(crate) struct Long {
@@ -38,6 +38,16 @@ pub(crate) const LONG: &[Long] = &[
         name: "mutants-planted",
         about: "every planted fault is caught, and every known bug is among them",
         work: Work::Own(plants::mutants_planted),
+    },
+    Long {
+        name: "mutants",
+        about: "small changes in the codecs, noticed by their own tests [--shard K/N]",
+        work: Work::Own(mutants::mutants),
+    },
+    Long {
+        name: "coverage",
+        about: "lines of the crates that hold data, run by the tests of ci",
+        work: Work::Own(coverage::coverage),
     },
     Long {
         name: "fuzz",

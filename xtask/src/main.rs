@@ -10,11 +10,13 @@
 mod api;
 mod cargo_steps;
 mod ci;
+mod coverage;
 mod docs;
 mod failure;
 mod layers;
 mod long;
 mod loom;
+mod mutants;
 mod plants;
 mod rust_text;
 mod shell;
