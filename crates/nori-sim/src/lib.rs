@@ -35,6 +35,7 @@ mod suite;
 mod text;
 mod trace;
 mod verbs;
+mod watch;
 
 pub use failing::{FAILINGS, failing, sweep};
 pub use make::{Taste, program};

@@ -14,22 +14,11 @@ use crate::op::{Blow, Op, Program, Rule, SPACES, Wrong, space_name};
 use crate::seen::Seen;
 use crate::setup::{config, durability};
 use crate::trace::Trace;
+use crate::watch::Watch;
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{Cut, FaultFs, ManualClock, MemFs, Rng};
 use nori_lsm::{Durability, Error, ErrorKind, Keyspace, Lsm};
 use std::collections::{BTreeMap, VecDeque};
-
-/// What the disk's hook notes.
-#[derive(Default)]
-struct Watch {
-    /// Whether every moment is kept, or only the one that a crash waits for.
-    keeps_all: bool,
-    moments: Vec<Moment>,
-    /// The call before which the next crash falls.
-    armed: Option<(u64, Blow)>,
-    hit: Option<(Moment, Blow)>,
-    failed_sync: bool,
-}
 
 /// A machine in the middle of a program.
 pub(crate) struct Sim<'a> {
@@ -52,7 +41,7 @@ pub(crate) struct Sim<'a> {
     pub(crate) faulty: bool,
     program: &'a Program,
     store: Option<Lsm>,
-    watch: Arc<Mutex<Watch>>,
+    watch: Watch,
     faults: FaultFs,
     rules: Vec<Rule>,
     has_room: bool,
@@ -64,7 +53,8 @@ impl<'a> Sim<'a> {
     pub(crate) fn new(program: &'a Program, seen: &'a mut Seen, trace: Trace) -> Sim<'a> {
         let disk = MemFs::new(program.seed);
         disk.set_sectors(&[32, 512]);
-        let watch = Watch { keeps_all: program.images > 0, ..Watch::default() };
+        let watch = Watch::default();
+        watch.lock().keeps_all = program.images > 0;
         Sim {
             seen,
             trace,
@@ -82,7 +72,7 @@ impl<'a> Sim<'a> {
             faulty: false,
             program,
             store: None,
-            watch: Arc::new(Mutex::new(watch)),
+            watch,
             rules: Vec::new(),
             has_room: true,
             blows: VecDeque::new(),
@@ -183,7 +173,7 @@ impl<'a> Sim<'a> {
 
     /// Begins to watch the disk; leaves no store if the disk's faults are in the way.
     fn open(&mut self) -> Checked<()> {
-        self.hook();
+        self.watch.look_at(&self.disk, &self.history);
         self.faults = FaultFs::new(Arc::new(self.disk.clone()));
         self.rules.iter().for_each(|rule| self.faults.inject(rule.armed()));
         self.faulty = self.has_faults();
@@ -231,37 +221,16 @@ impl<'a> Sim<'a> {
         Ok(())
     }
 
-    fn hook(&mut self) {
-        let (watch, history) = (Arc::clone(&self.watch), Arc::clone(&self.history));
-        self.disk.on_operation(Some(Arc::new(move |op, image: &MemFs| {
-            let mut watch = watch.lock();
-            let is_due = watch.armed.as_ref().is_some_and(|(at, _)| *at <= op);
-            if !is_due && !watch.keeps_all {
-                return;
-            }
-            let mark = history.lock().mark;
-            let failed_sync = watch.failed_sync;
-            let moment = || Moment { op, image: image.clone(), mark, failed_sync };
-            if let Some((_, blow)) = watch.armed.take_if(|_| is_due) {
-                watch.hit = Some((moment(), blow));
-            }
-            if watch.keeps_all {
-                watch.moments.push(moment());
-            }
-        })));
-    }
-
     /// The next crash is due so many calls from now.
     fn arm(&mut self) {
         let next = self.blows.pop_front();
         let now = self.disk.operations();
         self.watch.lock().armed = next.map(|blow| (now + u64::from(blow.at), blow));
+        self.watch.look_at(&self.disk, &self.history);
     }
 
     fn now(&self) -> Moment {
-        let mark = self.history.lock().mark;
-        let failed_sync = self.watch.lock().failed_sync;
-        Moment { op: self.disk.operations(), image: self.disk.image(), mark, failed_sync }
+        self.watch.now(&self.disk, &self.history)
     }
 
     /// A crash that was not met is met now.
@@ -331,9 +300,14 @@ impl<'a> Sim<'a> {
         self.settle(last)
     }
 
-    /// An error that the disk's faults explain is none.
+    /// An error that the disk's faults explain is none. Once the disk works, the store does too,
+    /// unless it has said that it must be opened again.
     pub(crate) fn allow(&self, e: Error) -> Checked<ErrorKind> {
         let flips = self.rules.iter().any(|rule| rule.wrong == Wrong::Flip);
+        let is_poisoned = |store: &Lsm| store.health().poisoned.is_some();
+        if !self.has_faults() && self.store.as_ref().is_some_and(|store| !is_poisoned(store)) {
+            return Err(format!("the disk works again: {e}"));
+        }
         if self.faulty && (flips || e.kind() != ErrorKind::Corruption) {
             return Ok(e.kind());
         }
