@@ -264,6 +264,11 @@ impl<'a> Operations<'a> {
         Ok(Operations { len: payload.len(), reader, next: SeqNo::new(seq), left })
     }
 
+    /// The sequence number of the next operation.
+    pub(crate) fn next_seq(&self) -> SeqNo {
+        self.next
+    }
+
     /// The sequence number of the last operation, or of none: the one before the first.
     pub(crate) fn last_seq(&self) -> SeqNo {
         SeqNo::new((self.next.get() + u64::from(self.left)).saturating_sub(1))

@@ -17,7 +17,7 @@ use nori_manifest::{Catalog, Manifest, Version, split_prefix};
 use nori_types::{Corruption, FileName, FormatTooNew, SeqNo, ValueKind};
 use nori_wal::{Position, Replayed};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A store as its files tell it.
 pub(crate) struct Found {
@@ -130,6 +130,8 @@ struct Replay<'a> {
     paths: &'a Paths,
     memtable_bytes: usize,
     flushed: SeqNo,
+    /// The last sequence number seen; `None` where records may be skipped.
+    last: Option<SeqNo>,
     catalog: Arc<Catalog>,
     memtables: Vec<Arc<Mem>>,
     report: RecoveryReport,
@@ -144,6 +146,7 @@ impl<'a> Replay<'a> {
                 true => SeqNo::ZERO,
                 false => version.last_seq,
             },
+            last: (config.wal_recovery != RecoveryMode::Salvage).then_some(version.last_seq),
             catalog: Arc::clone(&version.catalog),
             memtables: vec![Arc::new(Mem::new(version.wal_floor))],
             report: RecoveryReport::default(),
@@ -152,6 +155,7 @@ impl<'a> Replay<'a> {
 
     fn record(&mut self, at: Position, payload: &[u8]) -> Result<()> {
         let mut operations = Operations::new(payload).map_err(|bad| self.bad(at, bad))?;
+        self.check_follows(at, &operations)?;
         self.report.records += 1;
         self.report.bytes += payload.len() as u64;
         if operations.last_seq() <= self.flushed {
@@ -183,9 +187,28 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// Every sequence number is a write's or that of a change of keyspaces, which is durable before
+    /// the next write begins: one that neither has is a change that the manifest has lost.
+    fn check_follows(&mut self, at: Position, record: &Operations<'_>) -> Result<()> {
+        let Some(last) = self.last else { return Ok(()) };
+        let (first, expected) = (record.next_seq(), last.plus(1));
+        let changes = self.catalog.iter().flat_map(|k| [Some(k.created), k.dropped]).flatten();
+        let between = changes.filter(|seq| (expected..first).contains(seq)).count() as u64;
+        if first.get().saturating_sub(expected.get()) > between {
+            let what = "a record's first sequence number";
+            let known = format!("{expected}, or changes of keyspaces in the manifest from it on");
+            return Err(Corruption::new(self.path(at), at.offset, what, known, first).into());
+        }
+        self.last = Some(last.max(record.last_seq()));
+        Ok(())
+    }
+
+    fn path(&self, at: Position) -> PathBuf {
+        self.paths.wal.join(FileName::Segment(nori_types::FileNumber(at.segment)).to_string())
+    }
+
     fn bad(&self, at: Position, bad: BadPayload) -> Error {
-        let path =
-            self.paths.wal.join(FileName::Segment(nori_types::FileNumber(at.segment)).to_string());
+        let path = self.path(at);
         match bad {
             BadPayload::Malformed(found) => {
                 Corruption::new(path, at.offset, "a record's batch", "operations", found).into()

@@ -15,8 +15,11 @@ mod judge;
 mod sample;
 
 use judge::{Door, Outcome, Tally, judge};
+use nori_env::sync::Arc;
+use nori_env::{Cut, MemFs};
+use nori_lsm::{ErrorKind, Lsm};
 use nori_testkit::run_suite;
-use sample::{KINDS, Sample, kind_of};
+use sample::{KINDS, Kind, ROOT, Sample, kind_of, overwrite};
 
 /// A seed takes one in so many of the things that can happen to a store.
 const SHARE: usize = 127;
@@ -52,7 +55,7 @@ fn an_undamaged_store_is_whole() {
         assert!(sample.states.windows(2).all(|pair| pair[0].0 < pair[1].0));
         let some = |what: &str| sample.files.iter().any(|(path, _)| kind_of(path) == what);
         assert!(["log", "table", "manifest", "CURRENT"].into_iter().all(some));
-        assert_eq!(some("HEAT"), matches!(kind, sample::Kind::Slots), "{kind:?}");
+        assert_eq!(some("HEAT"), matches!(kind, Kind::Slots), "{kind:?}");
         assert!(sample.records.len() > 10, "{kind:?}: {} records", sample.records.len());
         let (bytes, files) = (sample.bytes(), sample.files.len());
         println!("{kind:?}: {bytes} bytes in {files} files");
@@ -79,4 +82,42 @@ fn damage_is_never_believed_by_readers() {
     run_suite("corruption-read-only", "opens", test, 6, |seed| sweep(seed, Door::Read, &mut tally));
     tally.print("opened to read");
     assert!(tally.total() > 500);
+}
+
+/// A drop whose edit is damaged must not undo itself under the writes that came after it: the
+/// history would have a hole. With nothing behind it, it was the last element and may be missing.
+#[test]
+fn a_lost_change_of_keyspaces_is_missed_by_what_came_after_it() {
+    for followed in [true, false] {
+        let disk = MemFs::new(5);
+        let config = |fs: &MemFs| Kind::Usual.config(Arc::new(fs.clone()));
+        let store = Lsm::open_with(ROOT, config(&disk)).expect("opens");
+        let space = store.keyspace("users").expect("creates");
+        space.put("name", "value").expect("writes");
+        store.put("before", "1").expect("writes");
+        store.drop_keyspace("users").expect("drops");
+        if followed {
+            store.put("behind", "2").expect("writes");
+        }
+        let disk = disk.crash(Cut::Kill, 5);
+        let (path, len) = disk
+            .files()
+            .into_iter()
+            .find(|(path, _)| kind_of(path) == "manifest")
+            .expect("there is one");
+        for at in len - 40..len {
+            let damaged = disk.image();
+            let bytes = disk.read_file(&path).expect("is there");
+            overwrite(&damaged, &path, &bytes[..at as usize]);
+            let opened = Lsm::open_with(ROOT, config(&damaged));
+            match opened {
+                Err(e) => assert!(followed && e.kind() == ErrorKind::Corruption, "{at}: {e}"),
+                Ok(store) => {
+                    assert!(!followed, "cut at {at}: {:?}", store.keyspaces());
+                    assert_eq!(store.iter().count(), 1);
+                }
+            }
+        }
+        assert_eq!(Lsm::open_with(ROOT, config(&disk)).expect("opens").keyspaces(), ["default"]);
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Plain,
     /// Many slots, and what was learned of them in HEAT.
     Slots,
-    /// A log of several segments, most of the data in it.
+    /// A log of several segments, most of the data in it; the manifest ends with a drop.
     Segments,
     /// A checkpoint that was opened and written to.
     Checkpoint,
@@ -191,7 +191,7 @@ impl Writer {
                 self.whole.remove("dropped");
                 self.note();
             }
-            if n == count / 3 || n == count * 2 / 3 && !segments {
+            if !segments && (n == count / 3 || n == count * 2 / 3) {
                 self.store.flush().expect("flushes");
             }
             if n == count / 2 {
