@@ -8,6 +8,8 @@
 //! A seed is one store and every 127th thing that can happen to it; the seeds go through the kinds
 //! of stores and all that can happen to each. `NORI_SEEDS=762` is everything once.
 
+#![cfg(not(any(nori_loom, nori_shuttle)))]
+
 #[cfg(nori_plant)]
 mod blind;
 mod damage;

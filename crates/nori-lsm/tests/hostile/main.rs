@@ -4,9 +4,11 @@
 //!
 //! Expected of all of it: the right answer or a typed error, and a store that can still be closed.
 
+#![cfg(not(any(nori_loom, nori_shuttle)))]
 // The directories of these tests are not behind nori's door, and neither is the real clock.
 #![allow(clippy::disallowed_methods)]
 
+mod bomb;
 mod future;
 mod gone;
 mod hook;

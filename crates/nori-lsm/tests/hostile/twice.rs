@@ -1,8 +1,8 @@
 //! One store, opened twice by one process: refused under any of its names, until the last handle
 //! of the first is gone.
 
+use crate::bomb::{PLANNED, quietly};
 use crate::hook::{Hook, Hooked};
-use crate::panics::{PLANNED, quietly};
 use crate::{ROOT, check, config, fill, in_time, kind, on, tiny};
 use nori_env::sync::atomic::{AtomicUsize, Ordering};
 use nori_env::sync::{Arc, thread};
