@@ -29,8 +29,8 @@ use std::time::Duration;
 
 const ROOT: &str = "/store";
 
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything here may take, also on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn config(fs: Arc<dyn FileSystem>) -> Config {
     tiny(Config::default()).file_system(fs).background(Background::Manual)
