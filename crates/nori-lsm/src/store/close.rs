@@ -10,6 +10,7 @@ use nori_env::FileSystem;
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
 use nori_manifest::{Manifest, ManifestOptions};
+use nori_sstable::{BlockCache, TableCache};
 use nori_types::FileName;
 use nori_wal::{Wal, WalOptions};
 use std::path::Path;
@@ -110,10 +111,13 @@ impl Store {
             self.fs.create_dir_all(dir)?;
         }
         let (mut tables, mut bytes) = (0, 0);
+        let copies = TableCache::new(Arc::clone(&self.fs), &target.sst, BlockCache::new(0), 1);
         for file in view.version.tables() {
             let (from, to) = (self.paths.table(file.number()), target.table(file.number()));
             if self.fs.hard_link(&from, &to).is_err() {
                 copy_file(&*self.fs, &from, &to)?;
+                // A link is the table itself; a copy may have gone wrong on its way.
+                copies.open(&file.meta)?.verify(&mut |_| ())?;
             }
             tables += 1;
             bytes += file.meta.bytes;
