@@ -59,9 +59,19 @@ pub(crate) const LONG: &[Long] = &[
     },
     Long {
         name: "crash",
-        about: "a whole store: power cuts and failing disks at every operation",
+        about: "a whole store: power cuts and kills before every operation of the disk",
         work: Work::Cargo(
-            &["test", "--release", "-p", "nori-sim", "--test", "suites", "--", "--nocapture"],
+            &[
+                "test",
+                "--release",
+                "-p",
+                "nori-sim",
+                "--test",
+                "suites",
+                "crash",
+                "--",
+                "--nocapture",
+            ],
             &[("NORI_SEEDS", "700")],
         ),
     },
