@@ -29,7 +29,7 @@ use table::SUITES;
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// What follows `cargo test` to run it alone.
+    /// What follows `cargo test` to run it alone; behind `--` for the test itself.
     pub(super) test: &'static [&'static str],
     /// How many seeds `ci` runs.
     seeds: u32,
@@ -156,9 +156,11 @@ fn run_each(
         println!("-- {}: {}", suite.name, suite.about);
         let log = Log::new(context)?;
         let mut command = shell::cargo(&context.workspace.root);
-        command.arg("test").args(profile).args(suite.test);
+        let mut parts = suite.test.split(|arg| *arg == "--");
+        let (cargo, test) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        command.arg("test").args(profile).args(cargo).args(["--", "--nocapture"]).args(test);
         // Twins and planted faults panic on purpose.
-        command.args(["--", "--nocapture"]).env("RUST_BACKTRACE", "0");
+        command.env("RUST_BACKTRACE", "0");
         log.hand_to(&mut command);
         size(suite, &mut command);
         let ran = shell::run_and_keep(&mut command)?;
