@@ -24,7 +24,7 @@ pub(super) const SUITES: &[Suite] = &[
     Suite {
         name: "crash-nested",
         about: "crashes inside the recovery from a crash, three deep",
-        test: &["-p", "nori-sim", "--test", "suites", "--", "--exact", "crash_nested"],
+        test: &["-p", "nori-sim", "--test", "suites", "--", "--exact", "nested"],
         seeds: 20,
     },
     Suite {
