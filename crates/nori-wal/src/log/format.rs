@@ -41,11 +41,11 @@ pub const RECORD_HEADER_BYTES: u64 = 24;
 pub const RECORD_BYTES_MAX: u64 = i32::MAX as u64;
 
 const HEADER: usize = LOG_HEADER_BYTES as usize;
-const RECORD: usize = RECORD_HEADER_BYTES as usize;
+pub(super) const RECORD: usize = RECORD_HEADER_BYTES as usize;
 /// The distance that stands for a promise of nothing.
-const PROMISES_NOTHING: u32 = u32::MAX;
+pub(super) const PROMISES_NOTHING: u32 = u32::MAX;
 /// No file is longer; a greater offset is not a promise but garbage.
-const OFFSET_MAX: u64 = 1 << 48;
+pub(super) const OFFSET_MAX: u64 = 1 << 48;
 
 /// What a user of the framing writes and can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +226,7 @@ impl RecordHeader {
     }
 }
 
-fn header_checksum(salt: u64, bytes: &[u8; RECORD], at: u64) -> u32 {
+pub(super) fn header_checksum(salt: u64, bytes: &[u8; RECORD], at: u64) -> u32 {
     Checksum::new(salt).update(&bytes[4..]).update(&at.to_le_bytes()).finish()
 }
 

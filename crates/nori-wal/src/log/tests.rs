@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::format::{OFFSET_MAX, PROMISES_NOTHING, RECORD, RecordHeader, header_checksum};
 use super::*;
 use crate::error::Error;
 use crate::position::Position;
@@ -235,5 +236,57 @@ fn arbitrary_bytes_are_read_without_harm() {
         let _ = decode(&bytes, 7);
         bytes.fill(0xff);
         assert!(scan(&bytes, &log).records.is_empty());
+    }
+}
+
+/// A record's header with these fields and the checksum that fits them.
+fn forged(length: u32, distance: u32, offset: u64, salt: u64, at: u64) -> [u8; RECORD] {
+    let mut out = [0; RECORD];
+    out[8..12].copy_from_slice(&length.to_le_bytes());
+    out[12..16].copy_from_slice(&distance.to_le_bytes());
+    out[16..24].copy_from_slice(&offset.to_le_bytes());
+    let sum = header_checksum(salt, &out, at);
+    out[0..4].copy_from_slice(&sum.to_le_bytes());
+    out
+}
+
+#[test]
+fn headers_that_nobody_writes_are_none_although_their_checksums_fit() {
+    // Far enough on that no distance leads below zero.
+    let (number, salt, at) = (1 << 40, 7, 1000);
+    let decode = |length, distance, offset| {
+        let bytes = forged(length, distance, offset, salt, at);
+        RecordHeader::decode(&bytes, number, salt, at).map(|header| header.durable)
+    };
+    let longest = RECORD_BYTES_MAX as u32;
+    assert_eq!(decode(9, PROMISES_NOTHING, 0), Some(Position::default()));
+    assert_eq!(decode(longest, 0, 64), Some(Position::new(number, 64)));
+    assert_eq!(decode(9, 0, at), Some(Position::new(number, at)));
+    assert_eq!(decode(9, 3, OFFSET_MAX - 1), Some(Position::new(number - 3, OFFSET_MAX - 1)));
+    // A promise of nothing has no offset; one of something begins behind the file's header.
+    assert_eq!(decode(9, PROMISES_NOTHING, 64), None);
+    assert_eq!(decode(9, 1, 63), None);
+    assert_eq!(decode(9, 1, OFFSET_MAX), None);
+    // Nobody vouches for himself, and nothing is longer than the longest.
+    assert_eq!(decode(9, 0, at + 1), None);
+    assert_eq!(decode(longest + 1, 0, 64), None);
+    // Without its checksum even a good one is none.
+    let mut bytes = forged(9, 0, 64, salt, at);
+    bytes[0] ^= 1;
+    assert!(RecordHeader::decode(&bytes, number, salt, at).is_none());
+}
+
+#[test]
+fn a_file_header_may_promise_itself_and_not_more() {
+    let header = |durable| LogHeader { number: 5, durable, ..LogHeader::default() };
+    let read_header = |bytes: &[u8]| decode(bytes, 5);
+    let decode = |durable| {
+        let bytes = header(durable).encode(&FORMAT);
+        read_header(&bytes).map(|read| read.durable)
+    };
+    let itself = Position::new(5, LOG_HEADER_BYTES);
+    assert_eq!(decode(itself).expect("a header"), itself);
+    for beyond in [Position::new(5, LOG_HEADER_BYTES + 1), Position::new(6, 0)] {
+        assert!(matches!(decode(beyond), Err(Error::Corruption(_))), "{beyond}");
     }
 }
