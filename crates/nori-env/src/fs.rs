@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
+/// Whole files are read in pieces of this length.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// A failed call: what was being done, to which path, and what the system said.
 #[derive(Debug, Error)]
 #[error("{op} {}: {source}", path.display())]
@@ -131,12 +134,26 @@ pub trait File: std::fmt::Debug + Send + Sync {
         }
         Err(FsError::new("read", self.path(), io::ErrorKind::UnexpectedEof.into()))
     }
-    /// All bytes of the file. Allocates no more than the file holds.
+    /// All bytes of the file. Allocates no more than the file holds; one that memory cannot hold,
+    /// such as a sparse file of a terabyte, is `OutOfMemory`.
     fn read_all(&self) -> FsResult<Vec<u8>> {
-        let len = self.len()?;
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
-        let read = self.read_at(&mut bytes, 0)?;
-        bytes.truncate(read);
+        let len = usize::try_from(self.len()?).unwrap_or(usize::MAX);
+        let mut bytes: Vec<u8> = Vec::new();
+        let reserved = bytes.try_reserve_exact(len);
+        reserved.map_err(|e| {
+            let source = io::Error::new(io::ErrorKind::OutOfMemory, e);
+            FsError::new("read", self.path(), source)
+        })?;
+        while bytes.len() < len {
+            let at = bytes.len();
+            bytes.resize(len.min(at.saturating_add(PIECE_BYTES)), 0);
+            let read = self.read_at(&mut bytes[at..], at as u64)?;
+            if at + read < bytes.len() {
+                // It has become shorter meanwhile.
+                bytes.truncate(at + read);
+                break;
+            }
+        }
         Ok(bytes)
     }
 }

@@ -15,6 +15,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("open_modes", open_modes),
     ("reads_end_with_the_file", reads_end_with_the_file),
     ("writes_land_where_they_say", writes_land_where_they_say),
+    ("whole_files_are_read_piece_by_piece", whole_files_are_read_piece_by_piece),
+    ("paths_are_the_same_when_absolute", paths_are_the_same_when_absolute),
     ("truncate_cuts_and_extends", truncate_cuts_and_extends),
     ("allocate_keeps_the_length", allocate_keeps_the_length),
     ("read_only_handles_do_not_write", read_only_handles_do_not_write),
@@ -121,6 +123,23 @@ fn writes_land_where_they_say(fs: &dyn FileSystem, dir: &Path) {
     file.read_exact_at(&mut buffer, 0).unwrap();
     assert_eq!(&buffer, b"stART");
     assert!(file.write_at(b"x", u64::MAX).is_err());
+}
+
+fn whole_files_are_read_piece_by_piece(fs: &dyn FileSystem, dir: &Path) {
+    for len in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5 << 19] {
+        let file = fs.open(&dir.join(len.to_string()), OpenMode::CreateNew).unwrap();
+        let bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+        file.write_at(&bytes, 0).unwrap();
+        assert!(file.read_all().unwrap() == bytes, "{len} bytes");
+    }
+}
+
+fn paths_are_the_same_when_absolute(fs: &dyn FileSystem, dir: &Path) {
+    let path = fs.absolute(&dir.join("file")).unwrap();
+    let file = fs.open(&path, OpenMode::CreateNew).unwrap();
+    file.write_at(b"x", 0).unwrap();
+    assert_eq!(fs.open(&dir.join("file"), OpenMode::Read).unwrap().read_all().unwrap(), b"x");
+    assert_eq!(fs.absolute(&path).unwrap(), path);
 }
 
 fn truncate_cuts_and_extends(fs: &dyn FileSystem, dir: &Path) {
