@@ -224,3 +224,31 @@ fn a_current_that_names_something_else_leads_nowhere() {
         check(&Lsm::open_with(ROOT, config(on(&disk))).expect("nothing was lost"), 20, 0);
     }
 }
+
+/// A file that says it is as long as a disk is an error, not the end of the process.
+#[test]
+fn files_that_are_far_too_long_are_errors() {
+    const LENGTH: u64 = 1 << 40;
+    let dir = TempDir::new("sparse");
+    let good = dir.path().join("good");
+    sample(&good);
+    for (n, part) in parts(&good).into_iter().enumerate().filter(|(_, part)| part.is_file()) {
+        let root = dir.path().join(format!("store {n}"));
+        copy_dir(&good, &root);
+        let part = root.join(part.strip_prefix(&good).expect("below"));
+        let file = fs::OpenOptions::new().write(true).open(&part).expect("opens");
+        if file.set_len(LENGTH).is_err() {
+            println!("skipped: no sparse files of {LENGTH} bytes");
+            return;
+        }
+        let name = part.display().to_string();
+        let outcome = in_time(&name, move || {
+            let store = Lsm::open_with(root, real())?;
+            store.iter().collect::<nori_lsm::Result<Vec<_>>>()
+        });
+        match outcome {
+            Ok(items) => assert_eq!(items.len(), 40, "{name}"),
+            Err(e) => is_typed(&e),
+        }
+    }
+}
