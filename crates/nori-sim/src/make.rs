@@ -285,7 +285,8 @@ impl Maker {
                 let keys = (0..1 + self.rng.below(5)).map(|_| self.key()).collect();
                 Op::MultiGet(self.space(), keys)
             }
-            5..=7 => {
+            5 => Op::Walk(self.space(), self.key(), self.number(1 << 32)),
+            6 | 7 => {
                 let (a, b) = (self.key(), self.key());
                 Op::Scan(self.space(), a.min(b), a.max(b), self.bits())
             }

@@ -165,6 +165,8 @@ pub enum Op {
     MultiGet(u8, Vec<u16>),
     /// The keys from one to another; the bits say from which end each is taken.
     Scan(u8, u16, u16, u32),
+    /// A cursor goes to a key and moves on; the bits say where to.
+    Walk(u8, u16, u32),
     /// One key again and again, so that its slot is hot.
     Heat(u16, u16),
     /// A snapshot, and an iterator over a keyspace, are held from now on.

@@ -29,6 +29,7 @@ impl Sim<'_> {
                 Ok(last)
             }
             Op::Scan(space, lo, hi, bits) => self.scan(*space, *lo, *hi, *bits),
+            Op::Walk(space, key, bits) => self.walk(*space, *key, *bits),
             Op::Hold(space) => {
                 if let Some(handle) = self.spaces.get(space_name(*space)) {
                     self.held.hold(store, self.history.lock().shown(), handle);
@@ -249,6 +250,40 @@ impl Sim<'_> {
             if ended || shown.is_err() {
                 break;
             }
+        }
+        self.compare(shown, expected)
+    }
+
+    /// A cursor goes to the first key from `key` on, or the last up to it, and then to and fro
+    /// until it has left the keys.
+    fn walk(&mut self, space: u8, key: u16, bits: u32) -> Checked<Answer> {
+        let Some((handle, known)) = self.space(space) else { return Ok(None) };
+        let (key, is_back) = (key_bytes(key), bits & 1 == 1);
+        let items: Vec<_> = known.iter().collect();
+        let below = items.partition_point(|(k, _)| **k < key);
+        let upto = items.partition_point(|(k, _)| **k <= key);
+        let mut at = if is_back { upto.checked_sub(1) } else { Some(below) };
+        let mut cursor = handle.cursor();
+        let mut moved = if is_back { cursor.seek_for_prev(&key) } else { cursor.seek(&key) };
+        let (mut shown, mut expected) = (Ok(Vec::new()), Vec::new());
+        for n in 1..32 {
+            let item = at.and_then(|at| items.get(at));
+            expected.push(item.map(|(k, v)| (k.to_vec(), v.to_vec())));
+            let here = moved.map(|valid| {
+                let (key, value) = cursor.key().zip(cursor.value()).filter(|_| valid)?;
+                Some((key.to_vec(), value.to_vec()))
+            });
+            let is_over = !matches!(here, Ok(Some(_))) || item.is_none();
+            shown = shown.and_then(|mut items: Vec<_>| {
+                items.push(here?);
+                Ok(items)
+            });
+            if is_over {
+                break;
+            }
+            let is_back = bits >> n & 1 == 1;
+            at = if is_back { at.and_then(|at| at.checked_sub(1)) } else { at.map(|at| at + 1) };
+            moved = if is_back { cursor.prev() } else { cursor.next() };
         }
         self.compare(shown, expected)
     }
