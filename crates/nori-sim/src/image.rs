@@ -25,8 +25,8 @@ use std::path::Path;
 /// Where the store is.
 pub(crate) const ROOT: &str = "/store";
 
-/// Every how manieth image is written to and opened again.
-const AGAIN_PERCENT: u64 = 12;
+/// How many of a hundred images are opened to read, verified, written to and opened again.
+const AGAIN_PERCENT: u64 = 8;
 
 /// The outcome of a check: what was wrong, in words.
 pub(crate) type Checked<T> = Result<T, String>;
