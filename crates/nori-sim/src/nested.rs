@@ -102,10 +102,12 @@ fn three_deep(program: &Program, blows: &mut Vec<Blow>, seen: &mut Seen) -> Chec
     Ok(())
 }
 
-/// The next crash. Half of them are kills: the machine goes on.
+/// The next crash. The first two are mostly kills, so that the machine goes on with what only its
+/// memory knows; the last is mostly the power cut that keeps anything and loses anything.
 fn blow(at: u64, rng: &mut Rng, blows: &mut Vec<Blow>) -> Blow {
     let any = *rng.pick(&Cut::ALL);
-    let cut = if rng.chance(40) { Cut::Kill } else { any };
+    let usual = if blows.len() < 2 { Cut::Kill } else { Cut::RandomSectors };
+    let cut = if rng.chance(50) { usual } else { any };
     let seed = rng.below(1 << 30).try_into().unwrap_or(0);
     let blow = Blow { at: at.try_into().unwrap_or(u32::MAX), cut, seed };
     blows.push(blow);
