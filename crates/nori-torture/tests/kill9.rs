@@ -3,7 +3,7 @@
 //! A seed is a store that goes on for ten cycles. In all modes everything acknowledged must be
 //! there. The moments are not the seed's: repeat a seed many times to meet one again.
 
-use nori_testkit::{env_usize, run_suite};
+use nori_testkit::{env_usize, plant_caught, run_suite};
 use nori_torture::{End, Lie, Place, Site, Tally};
 
 const EXE: &str = env!("CARGO_BIN_EXE_nori-torture");
@@ -24,7 +24,7 @@ fn cycles(seed: u64, cycles: usize, lie: Lie) -> Result<Tally, (Tally, String)> 
 #[test]
 fn kill_9() {
     let all = std::cell::Cell::new(Tally::default());
-    run_suite("kill-9", "cycles", "-p nori-torture --test kill9 kill_9", 3, |seed| {
+    run_suite("kill-9", "cycles", "-p nori-torture --test kill9 -- --exact kill_9", 3, |seed| {
         let tally = cycles(seed, env_usize("NORI_STEPS", CYCLES), Lie::Honest);
         let tally = tally.unwrap_or_else(|(_, said)| panic!("{said}"));
         all.set(all.get() + tally);
@@ -49,6 +49,7 @@ fn lies_are_caught() {
             }
         }
         let said = caught.unwrap_or_else(|| panic!("{lie:?} was not caught in {runs} runs"));
-        println!("plant {lie:?} caught after {runs} runs: {}", said.lines().next().unwrap_or(""));
+        plant_caught(lie, "kill-9", runs, "runs");
+        println!("  {}", said.lines().next().unwrap_or(""));
     }
 }

@@ -6,7 +6,7 @@
 //! end in five is a kill, and the power goes while the next process opens the store. Needs root;
 //! elsewhere the suite says so and passes.
 
-use nori_testkit::{env_usize, run_suite};
+use nori_testkit::{env_usize, plant_caught, run_suite, skip_suite};
 use nori_torture::{Disk, End, Kind, Lie, Site, Tally};
 use std::cell::Cell;
 
@@ -38,16 +38,22 @@ fn suite(kind: Kind, test: &str) {
     let name = format!("power-cut-{}", kind.name());
     // A disk can be made, and its power cut.
     if let Err(reason) = disk(kind, 0).and_then(|disk| disk.cut()) {
-        println!("suite: name={name} skipped={reason}");
+        skip_suite(&name, &reason);
         return;
     }
     let all = Cell::new(Tally::default());
-    run_suite(&name, "cuts", &format!("-p nori-torture --test power_cut {test}"), 1, |seed| {
-        let tally = cycles(kind, seed, Lie::Honest);
-        let tally = tally.unwrap_or_else(|(_, said)| panic!("{said}"));
-        all.set(all.get() + tally);
-        tally.ends
-    });
+    run_suite(
+        &name,
+        "cuts",
+        &format!("-p nori-torture --test power_cut -- --exact {test}"),
+        1,
+        |seed| {
+            let tally = cycles(kind, seed, Lie::Honest);
+            let tally = tally.unwrap_or_else(|(_, said)| panic!("{said}"));
+            all.set(all.get() + tally);
+            tally.ends
+        },
+    );
     println!("{name}: {}", all.get());
 }
 
@@ -83,6 +89,7 @@ fn a_durable_lie_is_caught() {
         });
         let said = caught.unwrap_or_else(|| panic!("not caught on {name} in {runs} runs"));
         let said = said.lines().next().unwrap_or_default();
-        println!("plant DurableWhenBuffered caught on {name} after {runs} runs: {said}");
+        plant_caught(Lie::DurableWhenBuffered, &format!("power-cut-{name}"), runs, "runs");
+        println!("  {said}");
     }
 }

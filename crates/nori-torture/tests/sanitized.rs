@@ -1,1 +1,3 @@
+//! The store under a sanitizer: real threads, spawned and joined.
+
 fn main() {}
