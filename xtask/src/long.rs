@@ -5,7 +5,7 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{coverage, mutants, plants, shell, suites};
+use crate::{coverage, mutants, plants, sanitize, shell, suites};
 
 /// One long run.
 pub(crate) struct Long {
@@ -43,6 +43,11 @@ pub(crate) const LONG: &[Long] = &[
         name: "mutants",
         about: "small changes in the codecs, noticed by their own tests [--shard K/N]",
         work: Work::Own(mutants::mutants),
+    },
+    Long {
+        name: "sanitize",
+        about: "threads of a store under ThreadSanitizer and AddressSanitizer [--seeds N]",
+        work: Work::Own(sanitize::sanitize),
     },
     Long {
         name: "coverage",

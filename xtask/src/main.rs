@@ -19,6 +19,7 @@ mod loom;
 mod mutants;
 mod plants;
 mod rust_text;
+mod sanitize;
 mod shell;
 mod suites;
 mod tally;
