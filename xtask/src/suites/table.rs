@@ -31,7 +31,7 @@ pub(super) const SUITES: &[Suite] = &[
         name: "io-errors",
         about: "errors, full disks and short writes at every operation",
         test: &["-p", "nori-sim", "--test", "suites", "--", "--exact", "io_errors"],
-        seeds: 24,
+        seeds: 26,
     },
     Suite {
         name: "determinism",
