@@ -13,7 +13,8 @@
 //! 1. A panic in one thread does not poison a lock for the others: `lock` has no error. The
 //!    engine keeps its own poison flag for failed writes.
 //! 2. Time does not pass under the checkers: a wait with a limit ends by a notification or, after
-//!    the others were given a turn, as timed out. Sleeping is yielding.
+//!    the others were given a turn, as timed out. Sleeping is yielding. Under shuttle a test may
+//!    set a patience, beyond which waits do not run out.
 //! 3. [`Arc`] is std's in every build, since loom's cannot hold a `dyn Trait`. Its count is no
 //!    scheduling point then; a model about who drops last uses [`TrackedArc`].
 //!
@@ -28,6 +29,8 @@ mod locks;
 #[cfg(any(test, nori_loom, nori_shuttle))]
 #[cfg_attr(not(any(nori_loom, nori_shuttle)), allow(unreachable_pub))]
 mod model_channel;
+#[cfg(nori_shuttle)]
+mod patience;
 #[cfg(not(nori_loom))]
 mod plain_cell;
 pub mod thread;
@@ -54,6 +57,8 @@ pub use std::sync::Arc as TrackedArc;
 pub use ::loom;
 #[cfg(nori_shuttle)]
 pub use ::shuttle;
+#[cfg(nori_shuttle)]
+pub use patience::{lose_notification, set_patience};
 
 /// Atomics.
 pub mod atomic {

@@ -12,6 +12,7 @@
 
 use nori_env::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use nori_scheduler::Reads;
+#[cfg(not(nori_shuttle))]
 use std::cell::Cell;
 
 /// Reads between two counted ones are drawn from 1 to this.
@@ -115,7 +116,14 @@ impl Shard {
     }
 }
 
+/// The countdown of the running thread. Shuttle runs its threads on one; which one must not matter.
+#[cfg(nori_shuttle)]
+fn own_shard() -> usize {
+    0
+}
+
 /// The countdown of the running thread.
+#[cfg(not(nori_shuttle))]
 fn own_shard() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static NEXT: AtomicUsize = AtomicUsize::new(0);

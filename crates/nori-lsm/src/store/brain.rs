@@ -17,7 +17,7 @@ use crate::super_version::SuperVersion;
 use nori_env::sync::{Arc, Mutex};
 use nori_manifest::{Slot, Version};
 use nori_scheduler::{HeatChange, Learned, Reads, RunView, Scheduler};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 /// Decisions that are remembered.
@@ -35,7 +35,8 @@ struct State {
     scheduler: Scheduler,
     /// What the scheduler was last told of.
     version: Arc<Version>,
-    books: HashMap<u64, Book>,
+    /// In order: what a seed does must not depend on a table's.
+    books: BTreeMap<u64, Book>,
     /// Slots that joined others and may still be read by somebody.
     leaving: Vec<Leaving>,
     decisions: VecDeque<Decision>,
@@ -95,7 +96,7 @@ fn run_views(slot: &Slot) -> Vec<RunView> {
 
 impl Brain {
     pub(crate) fn new(mut scheduler: Scheduler, view: &SuperVersion, now: Duration) -> Brain {
-        let mut books = HashMap::new();
+        let mut books = BTreeMap::new();
         for (index, slot) in view.version.slots().enumerate() {
             scheduler.insert(index, slot.id.0, &run_views(slot));
         }
@@ -330,7 +331,7 @@ impl State {
             known = joined.filter(|heir| self.books.contains_key(heir));
         }
         // Looked for only here: it takes a walk over all slots.
-        let slot = known.or_else(|| self.books.keys().min().copied());
+        let slot = known.or_else(|| self.books.keys().next().copied());
         if let Some(book) = slot.and_then(|slot| self.books.get_mut(&slot)) {
             entry(&mut book.ledger);
         }
