@@ -164,3 +164,73 @@ fn varints_of_every_length_are_read_at_every_distance_from_the_end() {
     assert!(varint(&[0xff; 20], &mut 0).is_err());
     assert!(varint(&[1], &mut 5).is_err());
 }
+
+/// A block whose entries `a`, `b` and `c` are restart points, with these instead of its own.
+fn with_restarts(restarts: &[(u32, u32)]) -> Result<Block, Bad> {
+    let mut builder = BlockBuilder::new(1);
+    for key in ["a", "b", "c"] {
+        builder.add(key.as_bytes(), Mark(9), b"value");
+    }
+    let mut content = builder.finish().to_vec();
+    content.truncate(content.len() - 4 - 3 * RESTART_BYTES);
+    for (key, value) in restarts {
+        content.extend_from_slice(&key.to_le_bytes());
+        content.extend_from_slice(&value.to_le_bytes());
+    }
+    content.extend_from_slice(&(restarts.len() as u32).to_le_bytes());
+    Block::parse(content.into())
+}
+
+#[test]
+fn restart_points_begin_at_the_first_entry_and_ascend() {
+    // Keys take 5 bytes each and end at 15, values take 5 each and end at 30.
+    let good = with_restarts(&[(0, 15), (5, 20), (10, 25)]).unwrap();
+    assert_eq!((good.restart_count(), good.keys_end(), good.end().value), (3, 15, 30));
+    assert_eq!(good.restart(2), Place { key: 10, value: 25 });
+    // A value may be empty, at the end too: only keys must ascend.
+    for restarts in [&[(0, 15), (5, 15), (10, 15)][..], &[(0, 15), (5, 30), (14, 30)]] {
+        assert!(with_restarts(restarts).is_ok(), "{restarts:?}");
+    }
+    let bad: &[&[(u32, u32)]] = &[
+        &[],
+        &[(1, 15)],
+        &[(0, 15), (0, 20)],
+        &[(0, 15), (5, 20), (5, 25)],
+        &[(0, 15), (10, 20), (5, 25)],
+        &[(0, 15), (5, 25), (10, 20)],
+        &[(0, 15), (5, 14)],
+        &[(0, 15), (15, 20)],
+        &[(0, 15), (5, 31)],
+        &[(0, 31)],
+    ];
+    for restarts in bad {
+        assert!(matches!(with_restarts(restarts), Err(Bad::Damaged(_))), "{restarts:?}");
+    }
+}
+
+#[test]
+fn a_search_begins_at_the_last_restart_point_before_its_target() {
+    let mut builder = BlockBuilder::new(2);
+    let keys: Vec<String> = (0..20).map(|n| format!("k{n:02}")).collect();
+    keys.iter().for_each(|key| builder.add(key.as_bytes(), Mark(9), b""));
+    let block = Block::parse(builder.finish().to_vec().into()).unwrap();
+    assert_eq!(block.restart_count(), 10);
+    let before = |key: &str| {
+        let place = block.restart_before((key.as_bytes(), Mark(9))).unwrap();
+        (0..10).position(|i| block.restart(i) == place).unwrap()
+    };
+    // Of a target that is a restart point itself, the one before it: an older version of the key
+    // may end the run before.
+    let expected = [("a", 0), ("k00", 0), ("k01", 0), ("k02", 0), ("k03", 1), ("k12", 5), ("z", 9)];
+    for (key, restart) in expected {
+        assert_eq!(before(key), restart, "{key}");
+    }
+}
+
+#[test]
+fn a_block_without_room_for_its_count_is_refused() {
+    assert!(matches!(
+        Block::parse(Bytes::from(vec![0; 3])),
+        Err(Bad::Damaged("restart points of a block"))
+    ));
+}
