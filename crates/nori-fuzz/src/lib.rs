@@ -14,8 +14,10 @@ mod bloom_parse;
 mod input;
 mod key_order;
 mod manifest;
+mod routing;
 mod store;
 mod table;
+mod table_parts;
 mod wal_records;
 mod wal_recovery;
 
@@ -35,9 +37,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bloom_parse", run: bloom_parse::run, seeds: bloom_parse::seeds },
     Target { name: "key_order", run: key_order::run, seeds: key_order::seeds },
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
+    Target { name: "manifest_record", run: manifest::run_records, seeds: manifest::record_seeds },
+    Target { name: "routing", run: routing::run, seeds: routing::seeds },
     Target { name: "store_log_record", run: store::run_log_record, seeds: store::log_record_seeds },
     Target { name: "store_program", run: store::run_program, seeds: store::program_seeds },
     Target { name: "table", run: table::run, seeds: table::seeds },
+    Target { name: "table_block", run: table_parts::run_block, seeds: table_parts::block_seeds },
+    Target { name: "table_footer", run: table_parts::run_footer, seeds: table_parts::footer_seeds },
+    Target { name: "table_index", run: table_parts::run_index, seeds: table_parts::index_seeds },
     Target { name: "wal_records", run: wal_records::run, seeds: wal_records::seeds },
     Target { name: "wal_recovery", run: wal_recovery::run, seeds: wal_recovery::seeds },
 ];

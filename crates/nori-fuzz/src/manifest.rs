@@ -32,6 +32,11 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
+/// The records alone, as a target: no choice stands before them.
+pub(crate) fn run_records(data: &[u8]) {
+    any_records(Input::new(data));
+}
+
 fn any_manifest(bytes: &[u8]) {
     let (fs, manifest) = fresh();
     assert!(fs.write_file(path(&manifest), bytes));
@@ -228,5 +233,18 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("program", with(&[3, 1, 0, 0, 0])),
         ("program_with_damage", with(&[3, 1, 0x90, 1, 4])),
         ("program_with_damaged_current", with(&[3, 0, 5, 0, 4])),
+    ]
+}
+
+pub(crate) fn record_seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let found = seeds().into_iter().find(|(name, _)| *name == "records");
+    let records = found.map(|(_, bytes)| bytes[1..].to_vec()).unwrap_or_default();
+    let first = records.first_chunk().map_or(0, |len| 2 + usize::from(u16::from_le_bytes(*len)));
+    let first = records.get(..first).unwrap_or_default().to_vec();
+    vec![
+        ("twice", [&first[..], &first].concat()),
+        ("edits", records),
+        ("first_edit", first),
+        ("empty", vec![0, 0]),
     ]
 }

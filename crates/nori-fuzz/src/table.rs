@@ -12,7 +12,7 @@ use nori_types::{FileNumber, InternalIterator, InternalKey, Lookup, SeqNo, Value
 use crate::input::Input;
 
 const NUMBER: FileNumber = FileNumber(1);
-const PATH: &str = "000001.sst";
+pub(crate) const PATH: &str = "000001.sst";
 const SEQ: SeqNo = SeqNo::new(9);
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -82,7 +82,7 @@ fn one_byte_changed(data: &[u8]) {
 }
 
 /// Writes the table and gives the length of its file.
-fn build(fs: &MemFs, entries: &BTreeMap<&[u8], &[u8]>, shape: u8) -> u64 {
+pub(crate) fn build(fs: &MemFs, entries: &BTreeMap<&[u8], &[u8]>, shape: u8) -> u64 {
     let file = fs.open(Path::new(PATH), OpenMode::CreateNew).expect("an empty disk");
     let options = TableOptions {
         block_bytes: 64 << (shape & 3),
@@ -99,7 +99,7 @@ fn build(fs: &MemFs, entries: &BTreeMap<&[u8], &[u8]>, shape: u8) -> u64 {
     file.len().expect("a disk in memory answers")
 }
 
-fn open(fs: &MemFs) -> Option<Arc<Table>> {
+pub(crate) fn open(fs: &MemFs) -> Option<Arc<Table>> {
     let file = fs.open(Path::new(PATH), OpenMode::Read).expect("the file was written");
     Table::open(file, NUMBER, BlockCache::new(0)).ok()
 }

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use nori_env::Rng;
 use nori_fuzz::{TARGETS, Target};
-use nori_testkit::{env_usize, golden, run_seeds};
+use nori_testkit::{env_usize, golden, run_suite};
 
 /// Changes per target, unless `NORI_STEPS` says otherwise.
-const CHANGES: usize = 4_000;
+const CHANGES: usize = 2_000;
 
 /// The longest input that is tried.
 const INPUT_BYTES_MAX: usize = 64 * 1024;
@@ -59,11 +59,15 @@ fn every_target_survives_its_seeds() {
 /// Each change follows from the seed's number, so one command repeats a failure.
 #[test]
 fn every_target_survives_changes_of_its_seeds() {
-    run_seeds("-p nori-fuzz every_target_survives_changes", 1, |seed| {
+    let test = "-p nori-fuzz every_target_survives_changes";
+    run_suite("fuzz-replay", "inputs", test, 1, |seed| {
         let mut rng = Rng::new(seed);
+        let mut inputs = 0;
         for target in TARGETS {
             let seeds = committed(target);
             let steps = env_usize("NORI_STEPS", CHANGES);
+            inputs += seeds.len() as u64 + steps as u64;
+            seeds.iter().for_each(|(_, bytes)| (target.run)(bytes));
             for step in 0..steps {
                 let (name, bytes) = rng.pick(&seeds);
                 let changed = change(bytes, &seeds, &mut rng);
@@ -76,6 +80,7 @@ fn every_target_survives_changes_of_its_seeds() {
             }
             println!("{}: {steps} changes of {} seeds", target.name, seeds.len());
         }
+        inputs
     });
 }
 
