@@ -49,7 +49,7 @@ pub use catalog::{
 pub use edit::VersionEdit;
 pub use error::{Error, Result};
 pub use guards::Guards;
-pub use log::{Loaded, Manifest, ManifestOptions};
+pub use log::{Loaded, Manifest, ManifestOptions, Salvaged};
 pub use obsolete::{Obsolete, TableFile};
 pub use published::Published;
 pub use reclaim::{Deferred, Reaper};

@@ -14,9 +14,11 @@
 //! 6. A panic of the file system while something is written ends logging, as in 4.
 
 mod load;
+mod salvage;
 mod snapshot;
 
 pub use load::Loaded;
+pub use salvage::Salvaged;
 
 use crate::codec::{self, Record};
 use crate::current::{Turn, manifest_path, turn};

@@ -4,10 +4,13 @@
 //! 2. A seek asks the index first and reads one block, or two where the first holds nothing on
 //!    the wanted side of the target.
 //! 3. An error leaves it not positioned; the end of the data is never an error, nor the reverse.
+//! 4. A salvaging cursor notes what it cannot read and goes on at the next block in the direction
+//!    of the move.
 
 use crate::block::Cursor;
 use crate::error::{Bad, Error, Result};
 use crate::format::Mark;
+use crate::losses::Losses;
 use crate::table::Table;
 use bytes::Bytes;
 use nori_env::sync::Arc;
@@ -21,11 +24,25 @@ pub struct TableIter {
     /// The block the cursor is in.
     block: usize,
     cursor: Option<Cursor>,
+    /// Where damage is noted that is passed over; `None`: damage is an error.
+    losses: Option<Arc<Losses>>,
+}
+
+/// The direction of a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Forward,
+    Back,
 }
 
 impl TableIter {
     pub(crate) fn new(table: Arc<Table>, fill_cache: bool) -> TableIter {
-        TableIter { table, fill_cache, block: 0, cursor: None }
+        TableIter { table, fill_cache, block: 0, cursor: None, losses: None }
+    }
+
+    pub(crate) fn salvaging(mut self, losses: &Arc<Losses>) -> TableIter {
+        self.losses = Some(Arc::clone(losses));
+        self
     }
 
     /// The table it walks.
@@ -35,6 +52,42 @@ impl TableIter {
 
     /// Loads block `i` and moves in it; not positioned if the table has no such block.
     fn enter(
+        &mut self,
+        i: usize,
+        way: Way,
+        place: impl FnOnce(&mut Cursor) -> std::result::Result<(), Bad>,
+    ) -> Result<()> {
+        match self.try_enter(i, place) {
+            Ok(()) => Ok(()),
+            Err(error) => self.pass_over(i, way, error),
+        }
+    }
+
+    /// An error, or, for salvage, the next block that can be read.
+    #[cold]
+    fn pass_over(&mut self, mut i: usize, way: Way, mut error: Error) -> Result<()> {
+        let Some(losses) = self.losses.clone() else { return Err(error) };
+        loop {
+            losses.note(self.table.lost_block(i, &error));
+            let next = match way {
+                Way::Forward => Some(i + 1).filter(|i| *i < self.table.block_count()),
+                Way::Back => i.checked_sub(1),
+            };
+            self.cursor = None;
+            let Some(next) = next else { return Ok(()) };
+            i = next;
+            let entered = match way {
+                Way::Forward => self.try_enter(i, Cursor::seek_first),
+                Way::Back => self.try_enter(i, Cursor::seek_last),
+            };
+            match entered {
+                Ok(()) => return Ok(()),
+                Err(e) => error = e,
+            }
+        }
+    }
+
+    fn try_enter(
         &mut self,
         i: usize,
         place: impl FnOnce(&mut Cursor) -> std::result::Result<(), Bad>,
@@ -82,7 +135,7 @@ impl TableIter {
         if self.is_valid() {
             return Ok(());
         }
-        self.enter(self.block + 1, Cursor::seek_first)
+        self.enter(self.block + 1, Way::Forward, Cursor::seek_first)
     }
 
     /// To the last entry of the block before, if the cursor ran off the start of this one.
@@ -92,7 +145,7 @@ impl TableIter {
             return Ok(());
         }
         match self.block.checked_sub(1) {
-            Some(i) => self.enter(i, Cursor::seek_last),
+            Some(i) => self.enter(i, Way::Back, Cursor::seek_last),
             None => {
                 self.cursor = None;
                 Ok(())
@@ -128,16 +181,16 @@ impl InternalIterator for TableIter {
     }
 
     fn seek_first(&mut self) -> Result<()> {
-        self.enter(0, Cursor::seek_first)
+        self.enter(0, Way::Forward, Cursor::seek_first)
     }
 
     fn seek_last(&mut self) -> Result<()> {
-        self.enter(self.table.block_count() - 1, Cursor::seek_last)
+        self.enter(self.table.block_count() - 1, Way::Back, Cursor::seek_last)
     }
 
     fn seek(&mut self, target: InternalKey<'_>) -> Result<()> {
         let target = (target.user_key, Mark::of(&target));
-        self.enter(self.table.find(target), |cursor| cursor.seek(target))?;
+        self.enter(self.table.find(target), Way::Forward, |cursor| cursor.seek(target))?;
         // The target may lie between the block's last entry and its separator.
         if self.cursor.is_some() { self.roll_forward() } else { Ok(()) }
     }
@@ -148,21 +201,25 @@ impl InternalIterator for TableIter {
         if i >= self.table.block_count() {
             return self.seek_last();
         }
-        self.enter(i, |cursor| cursor.seek_for_prev(target))?;
+        self.enter(i, Way::Back, |cursor| cursor.seek_for_prev(target))?;
         self.roll_back()
     }
 
     #[inline]
     fn next(&mut self) -> Result<()> {
         assert!(self.is_valid(), "next is called only on a positioned iterator");
-        self.within(Cursor::next)?;
+        if let Err(error) = self.within(Cursor::next) {
+            return self.pass_over(self.block, Way::Forward, error);
+        }
         self.roll_forward()
     }
 
     #[inline]
     fn prev(&mut self) -> Result<()> {
         assert!(self.is_valid(), "prev is called only on a positioned iterator");
-        self.within(Cursor::prev)?;
+        if let Err(error) = self.within(Cursor::prev) {
+            return self.pass_over(self.block, Way::Back, error);
+        }
         self.roll_back()
     }
 }

@@ -7,6 +7,7 @@
 
 mod layout;
 mod load;
+mod salvage;
 mod verify;
 
 pub use layout::{BlockInfo, Layout, Section};
@@ -17,6 +18,7 @@ use crate::error::Result;
 use crate::files::Source;
 use crate::format::{Handle, Mark};
 use crate::iter::TableIter;
+use crate::losses::{Losses, LostBlock};
 use crate::properties::Properties;
 use bytes::Bytes;
 use load::{Parts, read_block};
@@ -52,11 +54,20 @@ impl Table {
         cache: Arc<BlockCache>,
     ) -> Result<Table> {
         let parts = Parts::read(&*source.file()?)?;
+        Ok(Table::from_parts(source, number, &cache, parts))
+    }
+
+    fn from_parts(
+        source: Source,
+        number: FileNumber,
+        cache: &Arc<BlockCache>,
+        parts: Parts,
+    ) -> Table {
         let (id, file_bytes) = (parts.footer.id, parts.footer.file_bytes);
         let meta = crate::builder::meta(number, id, file_bytes, &parts.properties);
         cache.pin(parts.memory_bytes());
-        let owner = cache.next_owner();
-        Ok(Table { source, parts, meta, cache, owner })
+        let (owner, cache) = (cache.next_owner(), Arc::clone(cache));
+        Table { source, parts, meta, cache, owner }
     }
 
     /// The newest version of `user_key` that a reader at `at` sees. `hash` is the key's
@@ -96,6 +107,12 @@ impl Table {
     /// A cursor that leaves the cache as it is: for merges and other reads of everything once.
     pub fn scan(self: &Arc<Self>) -> TableIter {
         TableIter::new(Arc::clone(self), false)
+    }
+
+    /// A cursor that passes over blocks that cannot be read, and tells `losses` of them: for a
+    /// rescue, not for reads that must be right. Leaves the cache as it is.
+    pub fn salvage_iter(self: &Arc<Self>, losses: &Arc<Losses>) -> TableIter {
+        TableIter::new(Arc::clone(self), false).salvaging(losses)
     }
 
     /// What the manifest remembers of the table.
@@ -169,6 +186,20 @@ impl Table {
     /// The block to look in for the first entry at or behind `target`; the count if none.
     pub(crate) fn find(&self, target: (&[u8], Mark)) -> usize {
         self.parts.index.find(target)
+    }
+
+    /// What is lost with a data block.
+    pub(crate) fn lost_block(&self, i: usize, what: impl ToString) -> LostBlock {
+        let handle = self.handle(i);
+        let bytes = handle.bytes + crate::format::TRAILER_BYTES as u64;
+        let separator = |i: usize| Bytes::copy_from_slice(self.parts.index.separator(i).0);
+        let first = i.checked_sub(1).map_or_else(|| self.meta.smallest.clone(), separator);
+        LostBlock {
+            path: self.path().to_path_buf(),
+            section: Section { offset: handle.offset, bytes },
+            keys: Some((first, Some(separator(i)))),
+            what: what.to_string(),
+        }
     }
 
     /// Where a data block lies.

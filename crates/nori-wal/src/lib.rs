@@ -51,7 +51,9 @@ pub use log::{
     RECORD_HEADER_BYTES, Tail, frame, scan,
 };
 pub use position::Position;
-pub use replay::{Lost, RecoveryMode, Replayed, TornTail, has_records, replay};
+pub use replay::{
+    Lost, RecoveryMode, Replayed, Salvaged, TornTail, has_records, replay, salvage, salvage_segment,
+};
 pub use wal::{Appended, SegmentFile, SegmentPin, Wal, WalOptions};
 
 #[cfg(doctest)]

@@ -11,12 +11,15 @@
 //! 4. Segments from the floor on are contiguous, the floor itself exists, and their headers
 //!    check; anything else is corruption, since a segment gets its name only with all of that.
 
+mod salvage;
 mod segment;
 
 use crate::error::{Error, Result};
 use crate::log::LogReader;
 use crate::plant::{Plant, planted};
 use crate::position::Position;
+pub use salvage::{Salvaged, salvage, salvage_segment};
+
 use crate::segment::{check_number, decode_header, segment_path};
 use nori_env::{FileSystem, OpenMode};
 use nori_types::{Corruption, FileName};

@@ -104,7 +104,7 @@ fn replay(scan: &LogScan<'_>, path: &Path) -> Result<(Version, u64)> {
     Ok((version, edits))
 }
 
-fn from_framing(path: &Path) -> impl Fn(nori_wal::Error) -> Error + '_ {
+pub(super) fn from_framing(path: &Path) -> impl Fn(nori_wal::Error) -> Error + '_ {
     move |error| match error {
         nori_wal::Error::Io(error) => Error::Io(error),
         nori_wal::Error::Corruption(corruption) => Error::Corruption(corruption),

@@ -35,10 +35,8 @@ impl Parts {
             let to = from + handle.bytes as usize + TRAILER_BYTES;
             open_block(path, footer.id, handle, tail.slice(from..to))
         };
-        let properties = Properties::decode(&block(footer.properties)?)
-            .map_err(|bad| bad.at(path, footer.properties.offset))?;
-        let index = Index::parse(block(footer.index)?, start)
-            .map_err(|bad| bad.at(path, footer.index.offset))?;
+        let properties = parse_properties(path, &footer, &block(footer.properties)?)?;
+        let index = parse_index(path, &footer, block(footer.index)?)?;
         let filter = match footer.filter {
             Some(handle) => parse_filter(path, handle.offset, &block(handle)?)?,
             None => Filter::none(),
@@ -57,7 +55,7 @@ impl Parts {
     }
 }
 
-fn read_footer(file: &dyn File) -> Result<Footer> {
+pub(crate) fn read_footer(file: &dyn File) -> Result<Footer> {
     let (path, len) = (file.path(), file.len()?);
     let Some(offset) = len.checked_sub(FOOTER_BYTES as u64) else {
         let expected = format!("at least {FOOTER_BYTES} bytes");
@@ -66,6 +64,14 @@ fn read_footer(file: &dyn File) -> Result<Footer> {
     let mut footer = [0; FOOTER_BYTES];
     file.read_exact_at(&mut footer, offset)?;
     Footer::decode(&footer, len).map_err(|bad| bad.at(path, offset))
+}
+
+pub(crate) fn parse_index(path: &Path, footer: &Footer, content: Bytes) -> Result<Index> {
+    Index::parse(content, footer.data_end()).map_err(|bad| bad.at(path, footer.index.offset))
+}
+
+pub(crate) fn parse_properties(path: &Path, footer: &Footer, content: &[u8]) -> Result<Properties> {
+    Properties::decode(content).map_err(|bad| bad.at(path, footer.properties.offset))
 }
 
 fn parse_filter(path: &Path, offset: u64, content: &[u8]) -> Result<Filter> {
