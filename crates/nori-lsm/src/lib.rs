@@ -44,6 +44,7 @@ mod ledger;
 mod lsm;
 mod metrics;
 mod plant;
+mod repair;
 mod snapshot;
 mod source;
 mod storage;
@@ -66,6 +67,7 @@ pub use metrics::{
     CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, PressureZone, RecoveryReport,
     SlotInfo, VerifyReport,
 };
+pub use repair::{LostKey, LostPart, RepairReport};
 pub use snapshot::{KeyspaceView, Snapshot};
 pub use storage::{MemStorage, Storage, StorageSnapshot};
 

@@ -38,4 +38,5 @@ mod threads;
 pub(crate) use close::destroy;
 pub use close::example_dir;
 pub(crate) use open::{open_read_only, open_store};
-pub(crate) use state::Handle;
+pub(crate) use recover::list;
+pub(crate) use state::{Handle, Paths};

@@ -68,6 +68,20 @@ pub(super) const SUITES: &[Suite] = &[
         seeds: 78,
     },
     Suite {
+        name: "repair",
+        about: "files removed, cut, overwritten; then repaired into a new store",
+        test: &[
+            "-p",
+            "nori-lsm",
+            "--test",
+            "repair",
+            "--",
+            "--exact",
+            "repairs_keep_what_is_undamaged",
+        ],
+        seeds: 24,
+    },
+    Suite {
         name: "panics",
         about: "a file system of the user that panics at every call",
         test: &["-p", "nori-lsm", "--test", "hostile", "a_panic_in_any_call"],
