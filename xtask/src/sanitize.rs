@@ -45,7 +45,10 @@ fn command(context: &Context, sanitizer: &str) -> Command {
     command.current_dir(root).env_remove("RUSTUP_TOOLCHAIN");
     command.args(["+nightly", "test", "--target", TARGET, "-p", "nori-torture"]);
     command.args(["--test", "sanitized"]);
-    command.env("RUSTFLAGS", format!("-Zsanitizer={sanitizer}"));
+    // The standard library comes without a sanitizer.
+    let flags = format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer");
+    let watched = if sanitizer == "thread" { " --cfg nori_tsan" } else { "" };
+    command.env("RUSTFLAGS", flags + watched);
     command.env("CARGO_TARGET_DIR", root.join("target").join(format!("sanitize-{sanitizer}")));
     let suppressions = root.join("crates/nori-torture/suppressions.txt");
     let mut options = "halt_on_error=1".to_owned();

@@ -46,8 +46,15 @@ fn check(store: &Lsm, model: &Model, when: &str) {
     assert!(expected.next().is_none(), "{when}: keys are missing");
 }
 
-/// One batch; `false` if there was no room. It is in the model exactly if it was acknowledged.
-fn write(store: &Lsm, model: &mut Model, rng: &mut Rng) -> bool {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Written,
+    Full,
+    Stalled,
+}
+
+/// One batch. It is in the model exactly if it was acknowledged.
+fn write(store: &Lsm, model: &mut Model, rng: &mut Rng) -> Told {
     let (mut batch, mut edits) = (WriteBatch::new(), Vec::new());
     for _ in 0..1 + rng.below(8) {
         let key = format!("key-{:06}", rng.below(20_000)).into_bytes();
@@ -59,27 +66,35 @@ fn write(store: &Lsm, model: &mut Model, rng: &mut Rng) -> bool {
     match store.write(batch) {
         Ok(()) => {
             model.extend(edits);
-            true
+            Told::Written
         }
-        Err(e) if matches!(e.kind(), ErrorKind::DiskFull | ErrorKind::Stalled) => false,
+        Err(e) if e.kind() == ErrorKind::DiskFull => Told::Full,
+        // What is to be flushed finds no room either.
+        Err(e) if e.kind() == ErrorKind::Stalled => Told::Stalled,
         Err(e) => panic!("a full disk was told as {e}"),
     }
 }
 
-/// Writes until there is no room.
+/// Writes until there is no room, which must be told as that.
 fn fill(store: &Lsm, model: &mut Model, rng: &mut Rng) -> u64 {
+    let start = Instant::now();
     let mut writes = 0;
-    while write(store, model, rng) {
-        writes += 1;
-        assert!(writes < 100_000, "the disk does not become full");
+    loop {
+        while write(store, model, rng) == Told::Written {
+            writes += 1;
+            assert!(writes < 100_000, "the disk does not become full");
+        }
+        if write(store, model, rng) == Told::Full {
+            return writes;
+        }
+        assert!(start.elapsed() < HEAL_MAX, "a full disk is only told as a stall");
     }
-    writes
 }
 
 /// Waits until a write goes through.
 fn heal(store: &Lsm, model: &mut Model, rng: &mut Rng) {
     let start = Instant::now();
-    while !write(store, model, rng) {
+    while write(store, model, rng) != Told::Written {
         assert!(start.elapsed() < HEAL_MAX, "writes do not go on: {:?}", store.health());
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -138,7 +153,7 @@ fn run(seed: u64) -> u64 {
     std::fs::remove_file(&weight).expect("is there");
     let store = Lsm::open_with(&root, config(&mut rng)).expect("opens");
     check(&store, &model, "opened with room");
-    writes += u64::from(write(&store, &mut model, &mut rng));
+    assert_eq!(write(&store, &mut model, &mut rng), Told::Written);
     store.close().expect("closes");
     writes
 }

@@ -3,7 +3,7 @@
 use nori_env::Rng;
 use nori_lsm::{Config, ErrorKind, Lsm};
 use nori_testkit::TempDir;
-use nori_torture::{Found, Plan, Run, Shot, Trigger};
+use nori_torture::{Book, Found, Plan, Run, Shot, Span, Trigger};
 use std::time::Duration;
 
 const EXE: &str = env!("CARGO_BIN_EXE_nori-torture");
@@ -32,7 +32,9 @@ fn a_second_process_is_refused_and_may_read() {
         // The lock went with its process.
         let mine = Lsm::open(&store).expect("opens");
         let found = Found::read(&mine).expect("reads");
-        let numbers = found.counters();
-        assert!(heard.acked.iter().sum::<u64>() > 0 && numbers.iter().sum::<u64>() > 0);
+        let (floor, ceiling) = (heard.floor_after_kill(), heard.ceiling(&plan));
+        assert!(floor.iter().sum::<u64>() > 0);
+        let span = Span { seed: plan.seed, floor, ceiling };
+        Book::default().judge(&found, &span).expect("what was acknowledged is there");
     }
 }

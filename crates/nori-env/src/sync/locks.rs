@@ -4,15 +4,17 @@
 //! 2. Under the checkers a wait with a limit gives up its lock once, and says timed out unless a
 //!    notification came meanwhile: both ends occur, and no model hangs in it. Under shuttle a test
 //!    may have long waits end by a notification only.
+//! 3. Under `--cfg nori_tsan` waiting is looking again and again: what std does while it waits is
+//!    compiled into std, where ThreadSanitizer does not see it.
 
 use super::{RwLockReadGuard, RwLockWriteGuard, backend};
 use std::sync::TryLockError;
-#[cfg(not(any(nori_loom, nori_shuttle)))]
+#[cfg(not(any(nori_loom, nori_shuttle, nori_tsan)))]
 use std::time::Duration;
 
-#[cfg(any(nori_loom, nori_shuttle))]
+#[cfg(any(nori_loom, nori_shuttle, nori_tsan))]
 pub use model::MutexGuard;
-#[cfg(not(any(nori_loom, nori_shuttle)))]
+#[cfg(not(any(nori_loom, nori_shuttle, nori_tsan)))]
 pub use std::sync::MutexGuard;
 
 /// A lock.
@@ -27,6 +29,7 @@ impl<T> Mutex<T> {
 
     /// Waits for the lock.
     #[inline]
+    #[cfg(not(nori_tsan))]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.guard(self.0.lock().unwrap_or_else(|e| e.into_inner()))
     }
@@ -41,13 +44,24 @@ impl<T> Mutex<T> {
         }
     }
 
-    #[cfg(not(any(nori_loom, nori_shuttle)))]
+    /// Waits for the lock (invariant 3).
+    #[cfg(nori_tsan)]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        loop {
+            match self.try_lock() {
+                Some(guard) => return guard,
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+
+    #[cfg(not(any(nori_loom, nori_shuttle, nori_tsan)))]
     #[inline]
     fn guard<'a>(&'a self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         guard
     }
 
-    #[cfg(any(nori_loom, nori_shuttle))]
+    #[cfg(any(nori_loom, nori_shuttle, nori_tsan))]
     fn guard<'a>(&'a self, guard: backend::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         MutexGuard { lock: self, guard }
     }
@@ -76,12 +90,30 @@ impl<T> RwLock<T> {
     /// Waits until nobody writes.
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        #[cfg(nori_tsan)]
+        loop {
+            match self.0.try_read() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(e)) => return e.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        #[cfg(not(nori_tsan))]
         self.0.read().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Waits until nobody reads or writes.
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        #[cfg(nori_tsan)]
+        loop {
+            match self.0.try_write() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(e)) => return e.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        #[cfg(not(nori_tsan))]
         self.0.write().unwrap_or_else(|e| e.into_inner())
     }
 
@@ -102,14 +134,14 @@ pub struct Condvar {
     condvar: backend::Condvar,
     /// Notifications so far. The checker's atomic: whether a notification comes before or behind
     /// the end of a wait is for it to try.
-    #[cfg(any(nori_loom, nori_shuttle))]
+    #[cfg(any(nori_loom, nori_shuttle, nori_tsan))]
     notified: backend::atomic::AtomicU64,
     /// Waits that ran out since the last notification. std's: no scheduling point of its own.
-    #[cfg(any(nori_loom, nori_shuttle))]
+    #[cfg(any(nori_loom, nori_shuttle, nori_tsan))]
     ran_out: std::sync::atomic::AtomicU64,
 }
 
-#[cfg(not(any(nori_loom, nori_shuttle)))]
+#[cfg(not(any(nori_loom, nori_shuttle, nori_tsan)))]
 impl Condvar {
     /// Waits for a notification; wakes without one at times.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
@@ -154,12 +186,15 @@ impl Condvar {
 }
 
 /// What the checkers need: a guard that knows its lock, and limits without a clock.
-#[cfg(any(nori_loom, nori_shuttle))]
+#[cfg(any(nori_loom, nori_shuttle, nori_tsan))]
 mod model {
     use super::{Condvar, Mutex, backend};
     use std::ops::{Deref, DerefMut};
     use std::sync::atomic::Ordering;
     use std::time::Duration;
+
+    #[cfg(nori_tsan)]
+    const LOOK_AGAIN: Duration = Duration::from_micros(50);
 
     /// A held lock.
     #[derive(Debug)]
@@ -185,6 +220,13 @@ mod model {
         /// Waits for a notification; wakes without one at times.
         pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
             let MutexGuard { lock, guard } = guard;
+            #[cfg(nori_tsan)]
+            {
+                drop(guard);
+                std::thread::sleep(LOOK_AGAIN);
+                lock.lock()
+            }
+            #[cfg(not(nori_tsan))]
             lock.guard(self.condvar.wait(guard).unwrap_or_else(|e| e.into_inner()))
         }
 
@@ -200,6 +242,10 @@ mod model {
             }
             #[cfg(nori_loom)]
             let _ = limit;
+            #[cfg(nori_tsan)]
+            if limit > LOOK_AGAIN {
+                return (self.wait(guard), false);
+            }
             let before = self.notified.load(Ordering::SeqCst);
             let lock = guard.lock;
             drop(guard);
