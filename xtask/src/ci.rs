@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{api, cargo_steps, docs, layers, loom, tidy};
+use crate::{api, cargo_steps, docs, layers, loom, schedules, tidy};
 
 /// One check.
 pub(crate) struct Step {
@@ -33,6 +33,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "alone", about: "each library's examples/alone.rs runs", run: cargo_steps::alone },
     Step { name: "api", about: "public names match crates/X/api.txt [--bless]", run: api::step },
     Step { name: "loom", about: "every interleaving of the models [--bound N]", run: loom::step },
+    Step {
+        name: "schedules",
+        about: "threads of the whole engine under shuttle [--seeds N] [--minutes N]",
+        run: schedules::step,
+    },
     Step { name: "docs", about: "rustdoc and the book, links and includes", run: docs::step },
     Step {
         name: "deny",

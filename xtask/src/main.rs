@@ -20,6 +20,7 @@ mod mutants;
 mod plants;
 mod rust_text;
 mod sanitize;
+mod schedules;
 mod shell;
 mod suites;
 mod tally;

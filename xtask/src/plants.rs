@@ -88,13 +88,25 @@ fn collect<'a>(catches: &mut Catches, lines: impl Iterator<Item = &'a str>) {
     }
 }
 
-fn table(catches: &Catches) -> String {
+/// The faults that these lines tell of, as a table.
+pub(crate) fn table_of(lines: &[String]) -> String {
+    let mut catches = Catches::new();
+    collect(&mut catches, lines.iter().map(String::as_str));
+    faults(&catches)
+}
+
+fn faults(catches: &Catches) -> String {
     let mut text = format!("{:<34} {:<16} after\n", "planted fault", "caught by");
     for (name, all) in catches {
         for Catch { by, after } in all {
             text.push_str(&format!("{name:<34} {by:<16} {after}\n"));
         }
     }
+    text
+}
+
+fn table(catches: &Catches) -> String {
+    let mut text = faults(catches);
     text.push_str(&format!("\n{:<52} caught as\n", "known bug"));
     for (bug, plants) in BUGS {
         let caught: Vec<_> =

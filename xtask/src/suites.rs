@@ -78,6 +78,11 @@ impl Log {
     }
 }
 
+/// What these lines say, as a table.
+pub(crate) fn table_of(lines: &[String]) -> String {
+    Report::read(lines).table()
+}
+
 /// The sizes of `ci`, as the tests read them.
 pub(crate) fn sizes() -> String {
     let sizes = SUITES.iter().map(|suite| format!("{}={}", suite.name, suite.seeds));
