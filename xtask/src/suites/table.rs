@@ -153,4 +153,10 @@ pub(super) const SUITES: &[Suite] = &[
         test: &["-p", "nori-torture", "--test", "sanitized"],
         seeds: 4,
     },
+    Suite {
+        name: "fuzz-replay",
+        about: "the fuzz targets over their seeds and small changes of each",
+        test: &["-p", "nori-fuzz", "--test", "replay"],
+        seeds: 1,
+    },
 ];
