@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Read every byte of every table and check it.
     Verify(StoreArgs),
+    /// Make a new store from what can be read of a damaged one, which stays as it is.
+    Repair(RepairArgs),
     /// Merge everything into one sorted run per slot.
     Compact(CompactArgs),
     /// Remove a store: its files, and its directory if nothing else is in it.
@@ -72,6 +74,14 @@ pub(crate) enum Command {
 pub(crate) struct StoreArgs {
     /// The store's directory.
     pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairArgs {
+    /// The damaged store's directory.
+    pub(crate) store: PathBuf,
+    /// Where the new store is made: a directory that is missing or empty.
+    pub(crate) into: PathBuf,
 }
 
 /// How bytes are written on the command line and in the output.

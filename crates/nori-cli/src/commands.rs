@@ -3,6 +3,7 @@
 pub(crate) mod entries;
 pub(crate) mod load_dir;
 pub(crate) mod ranges;
+pub(crate) mod repair;
 pub(crate) mod slots;
 pub(crate) mod stats;
 pub(crate) mod upkeep;

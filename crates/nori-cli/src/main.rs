@@ -60,6 +60,7 @@ fn run(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Heat(args) => commands::slots::heat(&args, out),
         Command::Why(args) => commands::slots::why(&args, out),
         Command::Verify(args) => commands::upkeep::verify(&args, out),
+        Command::Repair(args) => commands::repair::repair(&args, out),
         Command::Compact(args) => commands::upkeep::compact(&args, out),
         Command::Destroy(args) => commands::upkeep::destroy(&args, out),
         Command::LoadDir(args) => commands::load_dir::load_dir(&args, out),

@@ -115,6 +115,12 @@ pub(crate) fn open_existing_with(
     Lsm::open_with(path, config).map_err(|error| explain(path, error))
 }
 
+/// Makes a new store from what can be read of a damaged one.
+pub(crate) fn repair(path: &Path, into: &Path) -> Result<nori_lsm::RepairReport, Failure> {
+    check_exists(path)?;
+    Ok(Lsm::repair_with(path, into, config())?)
+}
+
 /// Removes a store.
 pub(crate) fn destroy(path: &Path) -> Result<(), Failure> {
     check_exists(path)?;
