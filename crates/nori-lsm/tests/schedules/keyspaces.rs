@@ -32,11 +32,12 @@ pub fn drop_under_way(seen: &Seen) {
             }
         }
     }));
-    let dropping = Arc::new(AtomicBool::new(false));
-    let (begun, told) = (Arc::clone(&dropping), seen.clone());
+    let [dropping, remaking] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (begun, remade) = (Arc::clone(&dropping), Arc::clone(&remaking));
+    let told = seen.clone();
     threads.push(spawn(&rig, move |rig| {
         let snapshot = rig.store.snapshot();
-        let late = begun.load(Ordering::Relaxed);
+        let [late, new] = [begun, remade].map(|flag| flag.load(Ordering::Relaxed));
         let Ok(view) = snapshot.keyspace("side") else {
             assert!(late, "a keyspace is gone that nobody has dropped");
             return;
@@ -44,7 +45,7 @@ pub fn drop_under_way(seen: &Seen) {
         told.outcome("snapshot of it");
         let first = whole(view.prefix([1]));
         // The one made anew is empty.
-        assert!(first >= 2 || first == 0 && late, "{first} of 2");
+        assert!(first >= 2 || first == 0 && new, "{first} of 2");
         assert_eq!(whole(view.prefix([1])), first, "a snapshot changed");
     }));
     let own = space.clone();
@@ -62,6 +63,7 @@ pub fn drop_under_way(seen: &Seen) {
         dropping.store(true, Ordering::Relaxed);
         rig.store.drop_keyspace("side").expect("is there");
         // One of that name made anew has nothing of the old one.
+        remaking.store(true, Ordering::Relaxed);
         let again = rig.store.keyspace("side").expect("is made");
         assert_eq!(again.iter().count(), 0, "keys of a dropped keyspace");
         assert_eq!(rig.look(0, 0, &mut nori_env::Rng::new(1)), 1);
