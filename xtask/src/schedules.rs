@@ -1,8 +1,7 @@
 //! Schedules of the whole engine: its threads and a test's under shuttle's schedulers.
 //!
 //! The scenarios live in `crates/nori-lsm/tests/schedules`; they need a build of their own, in
-//! which threads, locks and channels are shuttle's and faults can be planted, so that the twins
-//! can show what the scenarios see.
+//! which threads, locks and channels are shuttle's.
 
 use crate::ci::Context;
 use crate::failure::Failure;
@@ -11,7 +10,7 @@ use crate::tally::Tally;
 use crate::{plants, shell};
 
 /// Seeds in `ci`; a seed is 50 schedules of each scenario.
-const SEEDS: &str = "20";
+const SEEDS: &str = "40";
 
 const REMEDY: &str = "the line that begins with NORI_SEED repeats the schedule that failed";
 
@@ -25,8 +24,8 @@ pub(crate) fn step(context: &Context, args: &[String]) -> Result<(), Failure> {
     let log = Log::new(context)?;
     let mut command = shell::cargo(&context.workspace.root);
     command.args(["test", "--release", "-p", "nori-lsm", "--test", "schedules"]);
-    command.args(["--", "--nocapture", "--test-threads=2"]);
-    command.env("RUSTFLAGS", "--cfg nori_shuttle --cfg nori_plant");
+    command.args(["--", "--nocapture", "--test-threads=1"]);
+    command.env("RUSTFLAGS", "--cfg nori_shuttle");
     command.env("CARGO_TARGET_DIR", context.workspace.root.join("target/shuttle"));
     command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true").env("RUST_BACKTRACE", "0");
