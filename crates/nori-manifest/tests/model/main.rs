@@ -75,7 +75,7 @@ fn every_planted_violation_is_caught() {
                 let after = before + failure.actions;
                 let text = failure.text.lines().next().unwrap_or_default().to_string();
                 println!("{text}");
-                plant_caught(plant, "version-model", after as u64, "actions");
+                plant_caught(plant, "version-model", after, "actions");
             }
             None => missed.push(format!("{plant:?} in {before} actions")),
         }
