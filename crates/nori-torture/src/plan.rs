@@ -127,7 +127,7 @@ pub struct Edit {
 /// One write of a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// A batch, which sets the counter and [`LAST`] besides.
+    /// A batch, which sets the writer's counter and the key of the last batch besides.
     Batch(Vec<Edit>),
     /// A single put or delete in "default".
     Single(Edit),

@@ -29,8 +29,16 @@ impl<T> Mutex<T> {
 
     /// Waits for the lock.
     #[inline]
-    #[cfg(not(nori_tsan))]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        // Invariant 3.
+        #[cfg(nori_tsan)]
+        loop {
+            match self.try_lock() {
+                Some(guard) => return guard,
+                None => std::thread::yield_now(),
+            }
+        }
+        #[cfg(not(nori_tsan))]
         self.guard(self.0.lock().unwrap_or_else(|e| e.into_inner()))
     }
 
@@ -41,17 +49,6 @@ impl<T> Mutex<T> {
             Ok(guard) => Some(self.guard(guard)),
             Err(TryLockError::Poisoned(e)) => Some(self.guard(e.into_inner())),
             Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// Waits for the lock (invariant 3).
-    #[cfg(nori_tsan)]
-    pub fn lock(&self) -> MutexGuard<'_, T> {
-        loop {
-            match self.try_lock() {
-                Some(guard) => return guard,
-                None => std::thread::yield_now(),
-            }
         }
     }
 
