@@ -43,8 +43,12 @@ use ::shuttle::{hint as backend_hint, sync as backend, thread as backend_thread}
 use std::{hint as backend_hint, sync as backend, thread as backend_thread};
 
 pub use backend::{RwLockReadGuard, RwLockWriteGuard};
+#[cfg(nori_tsan)]
+pub use locks::OnceLock;
 pub use locks::{Condvar, Mutex, MutexGuard, RwLock};
 pub use std::sync::Arc;
+#[cfg(not(nori_tsan))]
+pub use std::sync::OnceLock;
 
 /// An `Arc` whose count the checker watches: loom's under loom, std's elsewhere. Sized values
 /// only.

@@ -7,12 +7,11 @@
 use crate::error::Result;
 use crate::heat::{Sampler, SlotReads};
 use bytes::Bytes;
-use nori_env::sync::Arc;
+use nori_env::sync::{Arc, OnceLock};
 use nori_manifest::{Deferred, Run, Slot, SlotId, Version};
 use nori_memtable::Memtable;
 use nori_sstable::{Table, TableCache};
 use nori_types::{KeyRange, Lookup, SeqNo};
-use std::sync::OnceLock;
 
 /// A super-version that somebody holds. Letting go of the last one frees nothing on the spot.
 pub(crate) type Pinned = Arc<Deferred<SuperVersion>>;

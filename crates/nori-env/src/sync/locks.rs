@@ -125,6 +125,31 @@ impl<T> RwLock<T> {
     }
 }
 
+/// A value that is made once, under a lock (invariant 3).
+#[cfg(nori_tsan)]
+#[derive(Debug)]
+pub struct OnceLock<T>(std::sync::OnceLock<T>, Mutex<()>);
+
+#[cfg(nori_tsan)]
+impl<T> OnceLock<T> {
+    /// No value yet.
+    pub fn new() -> OnceLock<T> {
+        OnceLock(std::sync::OnceLock::new(), Mutex::new(()))
+    }
+
+    /// The value, if there is one.
+    pub fn get(&self) -> Option<&T> {
+        let _held = self.1.lock();
+        self.0.get()
+    }
+
+    /// The value, made now if there is none.
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        let _held = self.1.lock();
+        self.0.get_or_init(make)
+    }
+}
+
 /// Waiting for a condition under a [`Mutex`].
 #[derive(Debug, Default)]
 pub struct Condvar {
@@ -239,18 +264,23 @@ mod model {
             }
             #[cfg(nori_loom)]
             let _ = limit;
-            #[cfg(nori_tsan)]
-            if limit > LOOK_AGAIN {
-                return (self.wait(guard), false);
-            }
             let before = self.notified.load(Ordering::SeqCst);
             let lock = guard.lock;
             drop(guard);
             // loom lets all others run before one that yielded goes on, and no wait would ever
             // run out. Without yielding, one that waits again and again would never end. So the
             // first is free to run out and those behind it yield.
+            #[cfg(not(nori_tsan))]
             if cfg!(nori_shuttle) || self.ran_out.load(Ordering::SeqCst) > 0 {
                 crate::sync::thread::yield_now();
+            }
+            #[cfg(nori_tsan)]
+            {
+                let start = std::time::Instant::now();
+                let is_quiet = || self.notified.load(Ordering::SeqCst) == before;
+                while is_quiet() && start.elapsed() < limit {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
             }
             let guard = lock.lock();
             let ran_out = self.notified.load(Ordering::SeqCst) == before;
