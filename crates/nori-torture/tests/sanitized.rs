@@ -1,7 +1,7 @@
 //! Threads of a store, for ThreadSanitizer and AddressSanitizer.
 //!
 //! No test harness: the only threads are the store's and those spawned and joined here. Runs as
-//! an ordinary test too. `NORI_SEEDS` says how many rounds; `NORI_RACE=1` plants a race that
+//! an ordinary test too, and tells its one name to runners that ask. `NORI_SEEDS` says how many rounds; `NORI_RACE=1` plants a race that
 //! ThreadSanitizer must report.
 
 // The planted race, and nothing else, is unsafe.
@@ -121,6 +121,14 @@ fn race() {
 }
 
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    if has("--list") {
+        if !has("--ignored") {
+            println!("sanitized: test");
+        }
+        return;
+    }
     if env_usize("NORI_RACE", 0) > 0 {
         race();
         return;
