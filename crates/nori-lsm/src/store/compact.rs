@@ -6,7 +6,7 @@
 //! 4. Only a merge that takes the slot's oldest run drops tombstones, and cuts the slot.
 
 use crate::config::CompactionMode;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::{Counters, Decision};
@@ -177,8 +177,7 @@ impl Store {
     fn move_runs(&self, writer: &Writer, id: SlotId, pick: &Pick) -> Result<bool> {
         let version = &self.pin().version;
         if let Some(moves) = version.trivial_moves(id, self.level_of_one()) {
-            self.log_moves(writer, moves)?;
-            return Ok(true);
+            return self.log_moves(writer, moves);
         }
         let relabels = matches!(pick.why, Why::LevelFull | Why::TierFull | Why::OldestFlush);
         let Some((_, slot)) = version.slot_by_id(id) else { return Ok(false) };
@@ -187,16 +186,19 @@ impl Store {
             return Ok(false);
         }
         let moves = version.edit_move_run(id, pick.first, pick.first, pick.level)?;
-        self.log_moves(writer, moves)?;
-        Ok(true)
+        self.log_moves(writer, moves)
     }
 
-    /// Moves were made of an older version: flushes since then only added newer runs.
-    fn log_moves(&self, writer: &Writer, moves: VersionEdit) -> Result<()> {
+    /// Moves were made of an older version: flushes since then only added newer runs. `false` if
+    /// their slot is gone meanwhile; then nothing was changed.
+    fn log_moves(&self, writer: &Writer, moves: VersionEdit) -> Result<bool> {
         let count = moves.moved().count() as u64;
-        self.log_edit(writer, move |_, _| Ok(moves))?;
+        match self.log_edit(writer, move |_, _| Ok(moves)) {
+            Err(Error::InvalidArgument { .. }) => return Ok(false),
+            logged => logged?,
+        };
         Counters::add(&self.counters.trivial_moves, count);
-        Ok(())
+        Ok(true)
     }
 
     /// The level of a slot's only run.
