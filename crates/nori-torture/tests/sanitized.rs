@@ -1,8 +1,8 @@
 //! Threads of a store, for ThreadSanitizer and AddressSanitizer.
 //!
 //! No test harness: the only threads are the store's and those spawned and joined here. Runs as
-//! an ordinary test too, and tells its one name to runners that ask. `NORI_SEEDS` says how many rounds; `NORI_RACE=1` plants a race that
-//! ThreadSanitizer must report.
+//! an ordinary test too, and tells its one name to runners that ask. `NORI_SEEDS` says how many
+//! rounds; `NORI_RACE=1` plants a race that ThreadSanitizer must report.
 
 // The planted race, and nothing else, is unsafe.
 #![allow(unsafe_code)]
