@@ -138,7 +138,8 @@ fn refuse_foreign(path: &Path) -> Result<(), Failure> {
         let entry = entry.map_err(|e| Failure::io("looking at", path, &e))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let known = ["LOCK", "CURRENT", "HEAT", "wal", "sst", "lost"].contains(&&*name)
+        let known = ["LOCK", "CURRENT", "HEAT", "REPAIRING", "wal", "sst", "lost"]
+            .contains(&&*name)
             || name.starts_with("MANIFEST-")
             || name.ends_with(".tmp");
         if !known {

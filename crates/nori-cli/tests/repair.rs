@@ -42,3 +42,18 @@ fn a_wrong_place_is_refused() {
     dir.run("repair nowhere new").fails(1, "does not exist");
     dir.run("repair s").fails(2, "INTO");
 }
+
+/// What an ended repair left says so, whatever is asked of it.
+#[test]
+fn an_unfinished_repair_is_told() {
+    let dir = Dir::new();
+    dir.ok("put s key value");
+    dir.ok("repair s new");
+    assert!(!dir.path("new/REPAIRING").exists());
+    dir.write("new/REPAIRING", "nori-repair");
+    for command in ["scan new", "put new key value", "verify new", "repair s new"] {
+        dir.run(command).fails(1, "an unfinished repair. Unless it is still running, remove");
+    }
+    dir.ok("destroy new");
+    dir.ok("repair s new");
+}

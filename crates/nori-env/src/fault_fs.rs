@@ -194,6 +194,7 @@ impl State {
             }
             // ENOSPC and EIO have these numbers on every Unix system.
             Fault::Enospc => Verdict::Fail(fault, io::Error::from_raw_os_error(28)),
+            Fault::ReadOnly => Verdict::Fail(fault, io::ErrorKind::ReadOnlyFilesystem.into()),
             _ => Verdict::Fail(fault, io::Error::from_raw_os_error(5)),
         };
         (verdict, delay)

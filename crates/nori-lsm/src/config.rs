@@ -84,6 +84,9 @@ macro_rules! options {
             pub(crate) file_system: Arc<dyn FileSystem>,
             #[serde(skip, default = "default_clock")]
             pub(crate) clock: Arc<dyn Clock>,
+            /// The store is a repair's own, which it has not finished.
+            #[serde(skip)]
+            pub(crate) in_repair: bool,
         }
 
         impl Default for Config {
@@ -92,6 +95,7 @@ macro_rules! options {
                     $($name: $default,)*
                     file_system: default_file_system(),
                     clock: default_clock(),
+                    in_repair: false,
                 }
             }
         }

@@ -84,6 +84,16 @@ pub enum Error {
         /// The first failure.
         cause: Arc<str>,
     },
+    /// A repair that fills this directory goes on or was ended before its end: what is in it is
+    /// no whole store.
+    #[error(
+        "{}: an unfinished repair. Unless it is still running, remove the directory and repair \
+         again.", path.display()
+    )]
+    UnfinishedRepair {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -111,6 +121,7 @@ pub enum ErrorKind {
     InvalidArgument,
     FormatTooNew,
     Poisoned,
+    UnfinishedRepair,
     Closed,
     ReadOnly,
     KeyspaceDropped,
@@ -128,6 +139,7 @@ impl Error {
             Error::InvalidArgument { .. } => ErrorKind::InvalidArgument,
             Error::FormatTooNew { .. } => ErrorKind::FormatTooNew,
             Error::Poisoned { .. } => ErrorKind::Poisoned,
+            Error::UnfinishedRepair { .. } => ErrorKind::UnfinishedRepair,
             Error::Closed => ErrorKind::Closed,
             Error::ReadOnly => ErrorKind::ReadOnly,
             Error::KeyspaceDropped { .. } => ErrorKind::KeyspaceDropped,

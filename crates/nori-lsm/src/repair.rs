@@ -8,12 +8,14 @@
 //!    Without one everything is read, and the newest sequence number wins.
 //! 4. Tables are read block by block and written through the ordinary write path; the log is held
 //!    in memory, as opening holds it.
+//! 5. What is made is known for unfinished until it is whole, durable and read back.
 
 mod copy;
 mod evidence;
 mod log;
 mod newest;
 mod report;
+mod target;
 
 pub use report::{LostKey, LostPart, RepairReport};
 
@@ -22,9 +24,11 @@ use crate::error::{Error, Result};
 use crate::lsm::Lsm;
 use crate::store::Paths;
 use evidence::Evidence;
-use nori_env::FileSystem;
+use nori_env::{FileLock, FileSystem, FsError};
 use nori_types::FileName;
+use std::io::ErrorKind;
 use std::path::Path;
+use target::Target;
 
 impl Lsm {
     /// Makes a new store at `into` from what can be read of the damaged one at `path`, which is
@@ -32,10 +36,14 @@ impl Lsm {
     /// segments of the log that are missing or damaged in any place; what could not be read is in
     /// the report. The new store has no history: snapshots, learned heat and slots begin anew.
     ///
+    /// Every entry is read back from the new store before it counts as one; until then `into` holds
+    /// the file REPAIRING and does not open.
+    ///
     /// # Errors
     /// `Locked` if the store is open, `InvalidArgument` if there is no store at `path` or `into`
-    /// is not empty or lies in `path`, `FormatTooNew`; those of writing. After an error there is
-    /// no store at `into`.
+    /// is not empty or lies in `path`, `UnfinishedRepair` if it holds what another repair left,
+    /// `FormatTooNew`; those of writing; `Corruption` if the new store does not read back as it was
+    /// written. After an error there is no store at `into` that opens.
     pub fn repair(path: impl AsRef<Path>, into: impl AsRef<Path>) -> Result<RepairReport> {
         Lsm::repair_with(path, into, Config::default())
     }
@@ -61,28 +69,68 @@ fn repair(path: &Path, into: &Path, config: Config) -> Result<RepairReport> {
     let (from, into) = (fs.absolute(path)?, fs.absolute(into)?);
     check_places(fs, &from, &into)?;
     let paths = Paths::new(&from);
-    let _lock = match fs.exists(&paths.lock())? {
-        // Without the file nobody holds it, and taking it would make it.
-        false => None,
-        true => Some(fs.lock(&paths.lock())?.ok_or_else(|| Error::Locked { path: paths.lock() })?),
-    };
     let mut report = RepairReport::default();
+    let _lock = lock(fs, &paths, &mut report)?;
+    if fs.exists(&paths.repairing())? {
+        let what = "it is itself what an unfinished repair left, which was never a whole store";
+        report.warnings.push(format!("{}: {what}", from.display()));
+    }
     let mut evidence = Evidence::gather(fs, &paths, &mut report)?;
     if evidence.is_nothing() {
         return Err(Error::invalid(format!("{}: there is no store", from.display())));
     }
     evidence.log = log::read(&config, &paths, &evidence, &mut report)?;
-    let new = config.clone().create_if_missing(true).error_if_exists(true);
-    let store = Lsm::open_with(&into, new)?;
-    let copied = copy::copy(&store, fs, &evidence, &mut report);
-    let closed = copied.and_then(|()| store.clone().close());
-    if let Err(error) = closed {
-        drop(store);
-        // What is there is no whole copy: whoever finds it must not take it for one.
-        return Lsm::destroy_with(&into, &config).and(Err(error));
-    }
+    let target = Target::begin(&into, &config)?;
+    fill(&target, fs, &evidence, &mut report).map_err(|error| target.give_up(error))?;
     report.elapsed = config.clock.now().saturating_sub(start);
     Ok(report)
+}
+
+/// Makes the new store and reads it back.
+fn fill(
+    target: &Target,
+    fs: &dyn FileSystem,
+    evidence: &Evidence,
+    report: &mut RepairReport,
+) -> Result<()> {
+    let store = target.make_store()?;
+    let copied = copy::copy(&store, fs, evidence, report);
+    // Closed after an error too, so that its lock is free and the directory can be cleared.
+    let closed = store.close();
+    let written = copied?;
+    closed?;
+    target.finish(&written, report)
+}
+
+/// The damaged store's lock, so that nobody changes it meanwhile.
+fn lock(
+    fs: &dyn FileSystem,
+    paths: &Paths,
+    report: &mut RepairReport,
+) -> Result<Option<Box<dyn FileLock>>> {
+    // Without the file nobody holds it, and taking it would make it.
+    if !fs.exists(&paths.lock())? {
+        return Ok(None);
+    }
+    match fs.lock(&paths.lock()) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(Error::Locked { path: paths.lock() }),
+        // Whoever has the store open can write to it, so there is mostly nobody.
+        Err(e) if is_read_only(&e) => {
+            report.warnings.push(format!(
+                "{}: cannot be locked ({}), so nothing shows whether the store is open elsewhere; \
+                 a store that changed meanwhile is not copied as a whole",
+                e.path.display(),
+                e.source
+            ));
+            Ok(None)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn is_read_only(e: &FsError) -> bool {
+    matches!(e.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
 /// The damaged store must not be written to, and what is made must not mix with anything.
@@ -93,6 +141,9 @@ fn check_places(fs: &dyn FileSystem, from: &Path, into: &Path) -> Result<()> {
     if into.starts_with(from) {
         let (from, into) = (from.display(), into.display());
         return Err(Error::invalid(format!("{into} lies in {from}, which must not change")));
+    }
+    if fs.exists(&Paths::new(into).repairing())? {
+        return Err(Error::UnfinishedRepair { path: into.to_path_buf() });
     }
     if fs.exists(into)? && !fs.list(into)?.is_empty() {
         return Err(Error::invalid(format!("{}: is there and not empty", into.display())));

@@ -35,8 +35,8 @@ mod signal;
 mod state;
 mod threads;
 
-pub(crate) use close::destroy;
 pub use close::example_dir;
+pub(crate) use close::{REPAIRING_WORD, destroy};
 pub(crate) use open::{open_read_only, open_store};
 pub(crate) use recover::list;
 pub(crate) use state::{Handle, Paths};

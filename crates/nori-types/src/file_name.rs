@@ -1,7 +1,8 @@
 //! The names of a store's files.
 //!
 //! ```text
-//! LOCK  CURRENT  HEAT  MANIFEST-000007  wal/000042.wal  wal/000043.spare  sst/000015.sst  *.tmp
+//! LOCK  CURRENT  HEAT  REPAIRING  MANIFEST-000007
+//! wal/000042.wal  wal/000043.spare  sst/000015.sst  *.tmp
 //! ```
 
 use std::fmt;
@@ -32,6 +33,8 @@ pub enum FileName {
     Current,
     /// What the compaction policy has learned of the slots. Never needed, only useful.
     Heat,
+    /// A repair fills this directory and has not finished: what is in it is no whole store.
+    Repairing,
     /// A log of version edits.
     Manifest(FileNumber),
     /// A WAL segment, in `wal/`.
@@ -57,6 +60,7 @@ impl FileName {
             "LOCK" => return Some(FileName::Lock),
             "CURRENT" => return Some(FileName::Current),
             "HEAT" => return Some(FileName::Heat),
+            "REPAIRING" => return Some(FileName::Repairing),
             _ => {}
         }
         if let Some(digits) = name.strip_prefix("MANIFEST-") {
@@ -78,7 +82,11 @@ impl FileName {
             | FileName::Segment(n)
             | FileName::Spare(n)
             | FileName::Table(n) => Some(*n),
-            FileName::Lock | FileName::Current | FileName::Heat | FileName::Temporary(_) => None,
+            FileName::Lock
+            | FileName::Current
+            | FileName::Heat
+            | FileName::Repairing
+            | FileName::Temporary(_) => None,
         }
     }
 }
@@ -89,6 +97,7 @@ impl fmt::Display for FileName {
             FileName::Lock => f.write_str("LOCK"),
             FileName::Current => f.write_str("CURRENT"),
             FileName::Heat => f.write_str("HEAT"),
+            FileName::Repairing => f.write_str("REPAIRING"),
             FileName::Manifest(n) => write!(f, "MANIFEST-{n}"),
             FileName::Segment(n) => write!(f, "{n}.wal"),
             FileName::Spare(n) => write!(f, "{n}.spare"),
@@ -108,6 +117,7 @@ mod tests {
             FileName::Lock,
             FileName::Current,
             FileName::Heat,
+            FileName::Repairing,
             FileName::Manifest(FileNumber(7)),
             FileName::Segment(FileNumber(42)),
             FileName::Spare(FileNumber(1)),

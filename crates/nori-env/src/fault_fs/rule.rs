@@ -18,6 +18,8 @@ pub enum Fault {
     FlipBit,
     /// It takes so much longer.
     Latency(Duration),
+    /// It fails as on a disk that is mounted to be read. For rules that hit changing calls.
+    ReadOnly,
     /// It does nothing, and neither does any call behind it: all fail.
     Crash,
 }

@@ -3,6 +3,7 @@
 use super::evidence::{Evidence, open};
 use super::newest::{Clipped, Newest, Walk};
 use super::report::{LostKey, LostPart, RepairReport};
+use super::target::Tally;
 use crate::WriteBatch;
 use crate::config::Durability;
 use crate::error::{Error, Result};
@@ -22,13 +23,13 @@ const BATCH_BYTES: usize = 256 << 10;
 /// Tables kept open at once for slots to come.
 const OPEN_MAX: usize = 256;
 
-/// Copies all there is.
+/// Copies all there is; returns what it wrote.
 pub(super) fn copy(
     store: &Lsm,
     fs: &dyn FileSystem,
     evidence: &Evidence,
     report: &mut RepairReport,
-) -> Result<()> {
+) -> Result<Tally> {
     let spaces = Spaces::new(store, evidence, report)?;
     let tables = Tables {
         fs,
@@ -38,7 +39,8 @@ pub(super) fn copy(
         open: BTreeMap::new(),
         read: BTreeSet::new(),
     };
-    let mut copy = Copy { store, report, tables, spaces, batch: WriteBatch::new() };
+    let (batch, written) = (WriteBatch::new(), Tally::default());
+    let mut copy = Copy { store, report, tables, spaces, batch, written };
     match &evidence.version {
         Some(version) => {
             for slot in version.slots() {
@@ -48,13 +50,15 @@ pub(super) fn copy(
         None => copy.slot(&KeyRange::all(), None)?,
     }
     copy.write()?;
-    let Tables { losses, read, .. } = copy.tables;
+    let Copy { tables: Tables { losses, read, .. }, written, .. } = copy;
     tell_losses(&losses, report);
     report.tables = read.len() as u64;
     let used = read.iter().filter_map(|number| evidence.places.get(number));
     report.files_used.extend(used.cloned());
     report.keyspaces = store.keyspaces();
-    store.sync()
+    (report.keys, report.bytes) = (written.keys, written.bytes);
+    store.sync()?;
+    Ok(written)
 }
 
 fn tell_losses(losses: &Losses, report: &mut RepairReport) {
@@ -85,6 +89,7 @@ struct Copy<'a> {
     tables: Tables<'a>,
     spaces: Spaces,
     batch: WriteBatch,
+    written: Tally,
 }
 
 impl Copy<'_> {
@@ -122,8 +127,7 @@ impl Copy<'_> {
             self.report.deleted += 1;
             return Ok(());
         };
-        self.report.keys += 1;
-        self.report.bytes += (key.len() + value.len()) as u64;
+        self.written.add(space.name(), key, value);
         self.batch.put_in(space, key, value);
         if self.batch.byte_len() >= BATCH_BYTES { self.write() } else { Ok(()) }
     }

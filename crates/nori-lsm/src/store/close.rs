@@ -15,6 +15,9 @@ use nori_types::FileName;
 use nori_wal::{Wal, WalOptions};
 use std::path::Path;
 
+/// What REPAIRING starts with.
+pub(crate) const REPAIRING_WORD: &[u8; 11] = b"nori-repair";
+
 /// What the CURRENT of a store starts with.
 const CURRENT_WORD: &[u8; 12] = b"nori-current";
 
@@ -167,10 +170,15 @@ pub(crate) fn destroy(path: &Path, config: &Config) -> Result<()> {
         _ => {}
     }
     fs.sync_dir(&paths.root)?;
+    let is_last = |name: &FileName| matches!(name, FileName::Lock | FileName::Repairing);
     for dir in [&paths.sst, &paths.lost, &paths.wal, &paths.root] {
-        for name in list(&**fs, dir)?.iter().filter(|name| **name != FileName::Lock) {
+        for name in list(&**fs, dir)?.iter().filter(|name| !is_last(name)) {
             fs.remove(&dir.join(name.to_string()))?;
         }
+    }
+    // As long as anything is left of an unfinished repair, it is known for one.
+    if fs.exists(&paths.repairing())? {
+        fs.remove(&paths.repairing())?;
     }
     // Removed before it is let go: nobody may lock a file that goes away.
     fs.remove(&paths.lock())?;
@@ -185,15 +193,20 @@ pub(crate) fn destroy(path: &Path, config: &Config) -> Result<()> {
 }
 
 /// Whether a directory holds a store, or what is left of one that was not destroyed to the end.
-/// Other engines have files of these names too, so CURRENT's first word counts.
+/// Other engines have files of these names too, so the first word of CURRENT or of REPAIRING
+/// counts.
 fn is_store(fs: &dyn FileSystem, paths: &Paths) -> Result<bool> {
     if !fs.exists(&paths.root)? {
         return Ok(false);
     }
-    if fs.exists(&paths.current())? {
-        let current = fs.open(&paths.current(), nori_env::OpenMode::Read)?;
-        let mut word = [0; CURRENT_WORD.len()];
-        return Ok(current.read_at(&mut word, 0)? == word.len() && word == *CURRENT_WORD);
+    for (path, word) in
+        [(paths.repairing(), &REPAIRING_WORD[..]), (paths.current(), &CURRENT_WORD[..])]
+    {
+        if fs.exists(&path)? {
+            let file = fs.open(&path, nori_env::OpenMode::Read)?;
+            let mut found = vec![0; word.len()];
+            return Ok(file.read_at(&mut found, 0)? == word.len() && found == word);
+        }
     }
     Ok(fs.exists(&paths.lock())? && fs.exists(&paths.wal)? && fs.exists(&paths.sst)?)
 }

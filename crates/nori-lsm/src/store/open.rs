@@ -22,7 +22,7 @@ use crate::store::edits::EDITS_PER_GROUP;
 use crate::store::jobs::Jobs;
 use crate::store::learned;
 use crate::store::pressure::Gauge;
-use crate::store::recover::{Found, find, list};
+use crate::store::recover::{Found, check_finished, find, list};
 use crate::store::signal::Signal;
 use crate::store::state::{Handle, Paths, Store, Writer};
 use crate::store::threads;
@@ -125,6 +125,7 @@ fn find_beside_a_writer(config: &Config, paths: &Paths) -> Result<Option<Found>>
 }
 
 fn check_wanted(fs: &dyn FileSystem, paths: &Paths, config: &Config) -> Result<()> {
+    check_finished(config, paths)?;
     let exists = fs.exists(&paths.current())?;
     let root = paths.root.display();
     if exists && config.error_if_exists {

@@ -49,6 +49,7 @@ impl Found {
 /// Reads a store. `Ok(None)`: there is none, at most an unfinished creation.
 pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
     let fs = &*config.file_system;
+    check_finished(config, paths)?;
     let Some(loaded) = Manifest::load(fs, &paths.root)? else {
         check_unfinished(fs, paths)?;
         return Ok(None);
@@ -77,6 +78,14 @@ pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
     let mut found = Found { version, memtables, highest_segment, manifest_cut, read_only, report };
     found.report.last_sequence = found.last_seq().get();
     Ok(Some(found))
+}
+
+/// What a repair has not finished looks like a store and is not all of it.
+pub(crate) fn check_finished(config: &Config, paths: &Paths) -> Result<()> {
+    if !config.in_repair && config.file_system.exists(&paths.repairing())? {
+        return Err(Error::UnfinishedRepair { path: paths.root.clone() });
+    }
+    Ok(())
 }
 
 fn note(report: &mut RecoveryReport, replayed: &Replayed) {

@@ -64,6 +64,10 @@ impl Paths {
         self.root.join(FileName::Heat.to_string())
     }
 
+    pub(crate) fn repairing(&self) -> PathBuf {
+        self.root.join(FileName::Repairing.to_string())
+    }
+
     pub(crate) fn current(&self) -> PathBuf {
         self.root.join(FileName::Current.to_string())
     }

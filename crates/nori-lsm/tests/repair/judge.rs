@@ -48,7 +48,7 @@ fn contents(disk: &MemFs) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn compare(sample: &Sample, damage: &Damage, store: &Lsm) -> Result<(), String> {
+pub(crate) fn compare(sample: &Sample, damage: &Damage, store: &Lsm) -> Result<(), String> {
     let hurt = damage.hurt(sample);
     let knows_names = damage.has_manifest(sample);
     let mut ids: BTreeMap<String, u8> =

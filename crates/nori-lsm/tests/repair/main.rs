@@ -9,6 +9,7 @@
 mod damage;
 mod judge;
 mod sample;
+mod unfinished;
 
 use damage::Damage;
 use judge::judge;
