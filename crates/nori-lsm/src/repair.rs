@@ -13,8 +13,11 @@
 mod copy;
 mod evidence;
 mod log;
+mod manifests;
 mod newest;
 mod report;
+mod spaces;
+mod tables;
 mod target;
 
 pub use report::{LostKey, LostPart, RepairReport};
@@ -80,6 +83,7 @@ fn repair(path: &Path, into: &Path, config: Config) -> Result<RepairReport> {
         return Err(Error::invalid(format!("{}: there is no store", from.display())));
     }
     evidence.log = log::read(&config, &paths, &evidence, &mut report)?;
+    evidence.choose(&paths, &mut report);
     let target = Target::begin(&into, &config)?;
     fill(&target, fs, &evidence, &mut report).map_err(|error| target.give_up(error))?;
     report.elapsed = config.clock.now().saturating_sub(start);

@@ -1,13 +1,13 @@
 //! What the files of a damaged store say of each other: which tables live, under which names.
 
-use super::numbers;
 use super::report::{LostKey, LostPart, RepairReport};
-use crate::error::{Error, Result};
+use super::{manifests, numbers};
+use crate::error::Result;
 use crate::store::Paths;
 use crate::super_version::Mem;
 use nori_env::sync::Arc;
 use nori_env::{FileSystem, OpenMode};
-use nori_manifest::{Keyspace, Manifest, Salvaged, Version};
+use nori_manifest::{Keyspace, Version};
 use nori_types::{FileName, FileNumber, SeqNo, TableMeta};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,6 +22,9 @@ pub(super) struct Evidence {
     pub(super) places: BTreeMap<FileNumber, PathBuf>,
     /// Tables that the state does not know and that must be read all the same.
     pub(super) extra: Vec<FileNumber>,
+    /// Tables that the state has done with: what they hold is in others, or was deleted. Of use
+    /// only in the place of others that cannot be read.
+    pub(super) spent: Vec<FileNumber>,
     /// What records say of tables, whether they live or not.
     pub(super) known: BTreeMap<FileNumber, TableMeta>,
     /// The numbers of the log's segments.
@@ -29,6 +32,10 @@ pub(super) struct Evidence {
     /// What the log holds, newest first.
     pub(super) log: Vec<Arc<Mem>>,
     has_manifests: bool,
+    /// Nothing is missing behind the state but, at most, an edit that was being appended.
+    is_whole: bool,
+    /// The tables that were let go before the state.
+    gone: Vec<FileNumber>,
 }
 
 impl Evidence {
@@ -38,24 +45,24 @@ impl Evidence {
         paths: &Paths,
         report: &mut RepairReport,
     ) -> Result<Evidence> {
-        let found = find_manifest(fs, paths, report)?;
+        let places = tables(fs, paths)?;
+        let present = places.keys().copied().collect();
+        let found = manifests::find(fs, paths, &present, report)?;
         let has_manifests = found.is_some() || !report.lost.is_empty();
         let found = found.unwrap_or_default();
-        let segments = numbers(fs, &paths.wal, |name| matches!(name, FileName::Segment(_)))?;
-        let mut evidence = Evidence {
-            keyspaces: found.keyspaces.clone(),
-            places: tables(fs, paths)?,
+        Ok(Evidence {
+            version: found.version,
+            keyspaces: found.keyspaces,
+            places,
             extra: Vec::new(),
-            known: found.tables.clone(),
-            segments,
+            spent: Vec::new(),
+            known: found.tables,
+            segments: numbers(fs, &paths.wal, |name| matches!(name, FileName::Segment(_)))?,
             log: Vec::new(),
             has_manifests,
-            version: None,
-        };
-        evidence.extra = evidence.choose(&found);
-        evidence.version = found.version;
-        evidence.tell(paths, report);
-        Ok(evidence)
+            is_whole: found.is_whole,
+            gone: found.gone,
+        })
     }
 
     /// Neither tables nor log nor manifest.
@@ -69,27 +76,11 @@ impl Evidence {
         version.map_or((0, SeqNo::ZERO), |v| (v.wal_floor, v.last_seq))
     }
 
-    /// The tables beside those of the version that must be read.
-    fn choose(&self, found: &Salvaged) -> Vec<FileNumber> {
-        let all = self.places.keys().rev().copied();
-        let Some(version) = &found.version else { return all.collect() };
-        let live: BTreeSet<FileNumber> = version.tables().map(|t| t.number()).collect();
-        let is_complete = live.iter().all(|number| self.places.contains_key(number));
-        // Nothing of the log went after this state, so nothing is only in a table of a later one.
-        let has_log = self.segments.contains(&version.wal_floor);
-        if is_complete && has_log {
-            return Vec::new();
-        }
-        let gone: BTreeSet<FileNumber> = found.gone.iter().copied().collect();
-        let later = |number: FileNumber| {
-            let newer = self.known.get(&number).is_some_and(|m| m.seq_max > version.last_seq);
-            number.0 >= version.next_file || newer || (!found.is_whole && !is_complete)
-        };
-        all.filter(|n| !live.contains(n) && !gone.contains(n) && later(*n)).collect()
-    }
-
-    fn tell(&self, paths: &Paths, report: &mut RepairReport) {
+    /// Decides which tables are read beside those of the state, once the log has been.
+    pub(super) fn choose(&mut self, paths: &Paths, report: &mut RepairReport) {
         let Some(version) = &self.version else {
+            // The newest first: of two whose numbers became zero it is the later merge's.
+            self.extra = self.places.keys().rev().copied().collect();
             report.warnings.push(
                 "no manifest could be read: old values and deleted keys may have come back from \
                  tables that were merged already"
@@ -97,6 +88,22 @@ impl Evidence {
             );
             return;
         };
+        let live: BTreeSet<FileNumber> = version.tables().map(|t| t.number()).collect();
+        let is_complete = live.iter().all(|number| self.places.contains_key(number));
+        // Else all that was written behind this state is in the log, and not only in a table.
+        let may_miss = !is_complete || report.lost.iter().any(|l| l.path.starts_with(&paths.wal));
+        let gone: BTreeSet<FileNumber> = self.gone.iter().copied().collect();
+        let is_later = |number: FileNumber| {
+            let newer = self.known.get(&number).is_some_and(|m| m.seq_max > version.last_seq);
+            number.0 >= version.next_file || newer || (!self.is_whole && !is_complete)
+        };
+        let others = self.places.keys().rev().copied().filter(|number| !live.contains(number));
+        (self.extra, self.spent) =
+            others.partition(|n| may_miss && !gone.contains(n) && is_later(*n));
+        self.tell(version, paths, report);
+    }
+
+    fn tell(&self, version: &Version, paths: &Paths, report: &mut RepairReport) {
         if !self.extra.is_empty() {
             report.warnings.push(format!(
                 "the manifest ends early: {} tables it does not know were read too, so old values \
@@ -104,10 +111,8 @@ impl Evidence {
                 self.extra.len()
             ));
         }
-        let mut live = BTreeSet::new();
         for file in version.tables() {
             let meta = &file.meta;
-            live.insert(meta.number);
             if !self.places.contains_key(&meta.number) {
                 report.lost.push(LostPart {
                     path: paths.table(meta.number),
@@ -119,11 +124,6 @@ impl Evidence {
                 });
             }
         }
-        let unused = self
-            .places
-            .iter()
-            .filter(|(number, _)| !live.contains(number) && !self.extra.contains(number));
-        report.files_unused.extend(unused.map(|(_, path)| path.clone()));
         let old = self.segments.iter().filter(|n| **n < version.wal_floor);
         let path = |n: &u64| paths.wal.join(FileName::Segment(FileNumber(*n)).to_string());
         report.files_unused.extend(old.map(path));
@@ -140,75 +140,6 @@ fn tables(fs: &dyn FileSystem, paths: &Paths) -> Result<BTreeMap<FileNumber, Pat
         }
     }
     Ok(places)
-}
-
-/// The manifest that CURRENT names, or, if nothing can be had from it, the newest that tells a
-/// state; its keyspaces and tables are those of all manifests.
-fn find_manifest(
-    fs: &dyn FileSystem,
-    paths: &Paths,
-    report: &mut RepairReport,
-) -> Result<Option<Salvaged>> {
-    let current = match Manifest::current(fs, &paths.root).map_err(Error::from) {
-        Ok(current) => current,
-        Err(error @ Error::FormatTooNew { .. }) => return Err(error),
-        Err(error) => {
-            report.lose(paths.current(), 0, None, error.to_string());
-            None
-        }
-    };
-    let mut numbers = numbers(fs, &paths.root, |name| matches!(name, FileName::Manifest(_)))?;
-    if current.is_none() && report.lost.is_empty() && !numbers.is_empty() {
-        report.lose(paths.current(), 0, None, "the file is missing".to_string());
-    }
-    let manifest = |n: u64| paths.root.join(FileName::Manifest(FileNumber(n)).to_string());
-    if let Some(current) = current {
-        if !numbers.contains(&current) {
-            report.lose(manifest(current), 0, None, "the file is missing".to_string());
-        }
-        // The one named last is asked first.
-        numbers.sort_by_key(|n| (*n == current, *n));
-    }
-    let mut best: Option<Salvaged> = None;
-    for number in numbers.into_iter().rev() {
-        let read = Manifest::salvage(fs, &paths.root, number).map_err(Error::from);
-        let read = match read {
-            Ok(read) => read,
-            Err(error @ Error::FormatTooNew { .. }) => return Err(error),
-            Err(error) => {
-                report.lose(manifest(number), 0, None, error.to_string());
-                continue;
-            }
-        };
-        let had_version = best.as_ref().is_some_and(|best| best.version.is_some());
-        // Of older ones beside a good one nothing is missed.
-        if had_version {
-            continue;
-        }
-        if !read.is_whole {
-            for bad in &read.problems {
-                report.lose(bad.path.clone(), bad.offset, None, bad.to_string());
-            }
-        }
-        if read.version.is_some() {
-            report.manifest = Some(manifest(number));
-            report.files_used.push(manifest(number));
-        }
-        best = Some(match best {
-            None => read,
-            Some(newer) => joined(newer, read),
-        });
-    }
-    Ok(best)
-}
-
-/// An older manifest's state with what a newer one still says of single things.
-fn joined(newer: Salvaged, older: Salvaged) -> Salvaged {
-    let mut both = older;
-    both.keyspaces.extend(newer.keyspaces);
-    both.tables.extend(newer.tables);
-    both.is_whole = false;
-    both
 }
 
 /// Opens a file to read.

@@ -1,17 +1,25 @@
 //! The newest version of each key, over sources that may have lost some.
 //!
-//! Of two entries with one key and one number, that of the source given first is shown.
+//! 1. Of two entries with one key and one number, that of the source given first is shown.
+//! 2. A source is opened when the walk comes to its first key, and let go behind its last.
+//! 3. A merge of all that is old makes sequence numbers zero. Between an entry with a number and
+//!    one without, from a table that was made later, nothing decides: the first may be newer, or
+//!    be what was merged. The first is taken, and the key counts as doubtful. From a table made
+//!    before it is older for sure. What is spent gives way.
 
+use super::report::RepairReport;
+use super::tables::{Opened, Tables};
 use crate::error::{Error, Result};
+use crate::super_version::Mem;
 use bytes::Bytes;
 use nori_memtable::MemtableIter;
 use nori_sstable::TableIter;
-use nori_types::{InternalIterator, InternalKey, KeyRange, SeqNo, ValueKind};
+use nori_types::{FileNumber, InternalIterator, InternalKey, KeyRange, SeqNo, ValueKind};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 /// A sorted source.
-pub(super) enum Walk {
+enum Walk {
     Mem(MemtableIter),
     Table(TableIter),
 }
@@ -49,23 +57,75 @@ impl Walk {
 }
 
 /// A source with the part of the keys in which it counts.
-pub(super) struct Clipped {
-    pub(super) walk: Walk,
-    pub(super) range: KeyRange,
+pub(super) struct Source {
+    range: KeyRange,
+    /// `None`: the log.
+    number: Option<FileNumber>,
+    standing: Standing,
+    state: State,
+}
+
+/// What is known of the age of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The state places it among the others.
+    Live,
+    /// No state does.
+    Extra,
+    /// It was merged already, and stands in for what was made of it.
+    Spent,
+}
+
+enum State {
+    Closed,
+    Open(Walk),
+    Done,
+}
+
+impl Source {
+    /// A memtable that the log was read into. Segments are removed as soon as tables hold what is
+    /// in them, so what is there is newer than what was merged.
+    pub(super) fn of_log(mem: &Mem, range: &KeyRange) -> Source {
+        let (range, state) = (range.clone(), State::Open(Walk::Mem(mem.table.iter())));
+        Source { range, number: None, standing: Standing::Live, state }
+    }
+
+    /// A table, opened when its first key is due. `range` starts where it may begin.
+    pub(super) fn of_table(number: FileNumber, range: KeyRange, standing: Standing) -> Source {
+        Source { range, number: Some(number), standing, state: State::Closed }
+    }
+
+    fn walk(&self) -> Option<&Walk> {
+        match &self.state {
+            State::Open(walk) => Some(walk),
+            State::Closed | State::Done => None,
+        }
+    }
+
+    fn value(&self) -> Option<Bytes> {
+        each!(self.walk()?, iter => match iter.key().kind {
+            ValueKind::Value => Some(iter.value_bytes()),
+            ValueKind::Tombstone => None,
+        })
+    }
 }
 
 /// Where a source stands.
 #[derive(PartialEq, Eq)]
 struct Head {
     key: Bytes,
-    seq: SeqNo,
+    /// Above all numbers for one that is not open: it comes before every entry of its key.
+    seq: Option<SeqNo>,
     source: usize,
 }
 
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        let newer = other.seq.cmp(&self.seq);
-        self.key.cmp(&other.key).then(newer).then(self.source.cmp(&other.source))
+        let by_age = match (self.seq, other.seq) {
+            (Some(own), Some(other)) => other.cmp(&own),
+            (own, other) => own.cmp(&other),
+        };
+        self.key.cmp(&other.key).then(by_age).then(self.source.cmp(&other.source))
     }
 }
 
@@ -77,55 +137,153 @@ impl PartialOrd for Head {
 
 /// The newest versions, in the order of their keys.
 pub(super) struct Newest {
-    sources: Vec<Clipped>,
+    sources: Vec<Source>,
     heads: BinaryHeap<Reverse<Head>>,
+    doubtful: u64,
 }
 
 impl Newest {
-    pub(super) fn new(mut sources: Vec<Clipped>) -> Result<Newest> {
-        for source in &mut sources {
-            source.walk.seek(&source.range.lo)?;
-        }
-        let mut newest = Newest { heads: BinaryHeap::with_capacity(sources.len()), sources };
-        (0..newest.sources.len()).for_each(|at| newest.push(at));
+    pub(super) fn new(sources: Vec<Source>) -> Result<Newest> {
+        let heads = BinaryHeap::with_capacity(sources.len());
+        let mut newest = Newest { sources: Vec::new(), heads, doubtful: 0 };
+        sources.into_iter().try_for_each(|source| newest.add(source))?;
         Ok(newest)
     }
 
-    /// The next key and its value; `None` for a deleted one.
-    pub(super) fn next(&mut self) -> Result<Option<(Bytes, Option<Bytes>)>> {
-        let Some(Reverse(first)) = self.heads.pop() else { return Ok(None) };
-        let Some(source) = self.sources.get(first.source) else { return Ok(None) };
-        let value = each!(&source.walk, iter => match iter.key().kind {
-            ValueKind::Value => Some(iter.value_bytes()),
-            ValueKind::Tombstone => None,
-        });
-        self.move_on(first.source, &first.key)?;
-        while let Some(Reverse(older)) = self.heads.peek()
-            && older.key == first.key
-        {
-            let at = older.source;
-            self.heads.pop();
-            self.move_on(at, &first.key)?;
+    /// Keys of which two versions were met that nothing orders.
+    pub(super) fn doubtful(&self) -> u64 {
+        self.doubtful
+    }
+
+    fn add(&mut self, mut source: Source) -> Result<()> {
+        let (at, key) = (self.sources.len(), source.range.lo.clone());
+        let is_closed = matches!(source.state, State::Closed);
+        if let State::Open(walk) = &mut source.state {
+            walk.seek(&key)?;
         }
-        Ok(Some((first.key, value)))
+        self.sources.push(source);
+        if is_closed {
+            self.heads.push(Reverse(Head { key, seq: None, source: at }));
+        } else {
+            self.push(at);
+        }
+        Ok(())
+    }
+
+    /// The next key and its value; `None` for a deleted one.
+    pub(super) fn next(
+        &mut self,
+        tables: &mut Tables<'_>,
+        report: &mut RepairReport,
+    ) -> Result<Option<(Bytes, Option<Bytes>)>> {
+        let first = loop {
+            match self.heads.pop() {
+                None => return Ok(None),
+                Some(Reverse(Head { seq: None, source, .. })) => {
+                    self.open(source, tables, report)?;
+                }
+                Some(Reverse(Head { key, seq: Some(seq), source })) => break (key, seq, source),
+            }
+        };
+        let (key, seq, source) = first;
+        let mut group = vec![(source, seq)];
+        while let Some(Reverse(older)) = self.heads.peek()
+            && older.key == key
+        {
+            group.extend(older.seq.map(|seq| (older.source, seq)));
+            self.heads.pop();
+        }
+        let (best, seq) = self.best(&group);
+        let value = self.value(best);
+        let is_doubtful = group.iter().any(|(at, zero)| {
+            *zero == SeqNo::ZERO
+                && seq > SeqNo::ZERO
+                && self.is_undecided(*at, best)
+                && self.value(*at) != value
+        });
+        self.doubtful += u64::from(is_doubtful);
+        for (at, _) in group {
+            self.move_on(at, &key)?;
+        }
+        Ok(Some((key, value)))
+    }
+
+    /// Which of the entries of one key counts, given by age as far as numbers tell.
+    fn best(&self, group: &[(usize, SeqNo)]) -> (usize, SeqNo) {
+        let standing = |at: usize| self.sources.get(at).map(|source| source.standing);
+        let first = group.first().copied().unwrap_or_default();
+        let is_spent = |at: usize| standing(at) == Some(Standing::Spent);
+        let other = group.iter().find(|(at, _)| !is_spent(*at));
+        match other {
+            // What is spent may well have gone into it.
+            Some(other) if is_spent(first.0) && other.1 == SeqNo::ZERO => *other,
+            _ => first,
+        }
+    }
+
+    fn value(&self, at: usize) -> Option<Bytes> {
+        self.sources.get(at).and_then(Source::value)
+    }
+
+    /// Whether nothing says that the entry without a number, of a table made after the other
+    /// source, is older.
+    fn is_undecided(&self, zero: usize, other: usize) -> bool {
+        let (Some(zero), Some(other)) = (self.sources.get(zero), self.sources.get(other)) else {
+            return false;
+        };
+        let standings = [zero.standing, other.standing];
+        standings.contains(&Standing::Extra)
+            && !standings.contains(&Standing::Spent)
+            && other.number.is_some_and(|other| zero.number > Some(other))
+    }
+
+    fn open(
+        &mut self,
+        at: usize,
+        tables: &mut Tables<'_>,
+        report: &mut RepairReport,
+    ) -> Result<()> {
+        let Some(Source { range, number: Some(number), state, .. }) = self.sources.get_mut(at)
+        else {
+            return Ok(());
+        };
+        match tables.open(*number, range, report)? {
+            Opened::Table(iter) => {
+                let mut walk = Walk::Table(iter);
+                walk.seek(&range.lo)?;
+                *state = State::Open(walk);
+                self.push(at);
+            }
+            Opened::Instead(others) => {
+                *state = State::Done;
+                for other in others {
+                    self.add(other)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn move_on(&mut self, at: usize, key: &[u8]) -> Result<()> {
-        if let Some(source) = self.sources.get_mut(at) {
-            source.walk.leave(key)?;
+        if let Some(Source { state: State::Open(walk), .. }) = self.sources.get_mut(at) {
+            walk.leave(key)?;
         }
         self.push(at);
         Ok(())
     }
 
+    /// Puts an open source where its entry belongs, or lets it go.
     fn push(&mut self, at: usize) {
-        let Some(Clipped { walk, range }) = self.sources.get(at) else { return };
+        let Some(source) = self.sources.get_mut(at) else { return };
+        let Some(walk) = source.walk() else { return };
         let head = each!(walk, iter => iter.is_valid().then(|| {
             let InternalKey { user_key, seq, .. } = iter.key();
-            range.is_below_end(user_key).then(|| (Bytes::copy_from_slice(user_key), seq))
+            let is_inside = source.range.is_below_end(user_key);
+            is_inside.then(|| (Bytes::copy_from_slice(user_key), seq))
         }));
-        if let Some((key, seq)) = head.flatten() {
-            self.heads.push(Reverse(Head { key, seq, source: at }));
+        match head.flatten() {
+            Some((key, seq)) => self.heads.push(Reverse(Head { key, seq: Some(seq), source: at })),
+            None => source.state = State::Done,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::damage::Damage;
 use crate::sample::{INTO, ROOT, Sample, Stored, config};
 use nori_env::sync::Arc;
 use nori_env::{FileSystem, MemFs};
-use nori_lsm::{Lsm, RepairReport};
+use nori_lsm::{LostKey, Lsm, RepairReport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Damages a copy of the sample, repairs it and compares.
@@ -28,7 +28,8 @@ pub(crate) fn judge(sample: &Sample, damage: &Damage) -> Result<RepairReport, St
     if !verified.is_ok() {
         return Err(format!("verify: {verified:?}"));
     }
-    compare(sample, damage, &store).map_err(|wrong| format!("{wrong}; {report:?}"))?;
+    compare(sample, damage, Some(&report), &store)
+        .map_err(|wrong| format!("{wrong}; {report:?}"))?;
     let found: u64 = store.keyspaces().iter().map(|n| count(&store, n)).sum();
     if found != report.keys {
         return Err(format!("{found} keys, {report:?}"));
@@ -48,7 +49,12 @@ fn contents(disk: &MemFs) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-pub(crate) fn compare(sample: &Sample, damage: &Damage, store: &Lsm) -> Result<(), String> {
+pub(crate) fn compare(
+    sample: &Sample,
+    damage: &Damage,
+    report: Option<&RepairReport>,
+    store: &Lsm,
+) -> Result<(), String> {
     let hurt = damage.hurt(sample);
     let knows_names = damage.has_manifest(sample);
     let mut ids: BTreeMap<String, u8> =
@@ -73,7 +79,8 @@ pub(crate) fn compare(sample: &Sample, damage: &Damage, store: &Lsm) -> Result<(
     for (key, value) in &found {
         let written = sample.written.get(key).is_some_and(|values| values.contains(value));
         let lives = sample.whole.contains_key(key);
-        let may_return = hurt.contains(key) || !knows_names;
+        let stood_in = report.is_some_and(|report| stood_in(report, key));
+        let may_return = hurt.contains(key) || !knows_names || stood_in;
         if !written {
             return Err(format!("{} was never written so", key.escape_ascii()));
         }
@@ -82,6 +89,16 @@ pub(crate) fn compare(sample: &Sample, damage: &Damage, store: &Lsm) -> Result<(
         }
     }
     missing(sample, &hurt, &found)
+}
+
+/// Whether the report says that tables of old stood in for a lost one that held such keys.
+fn stood_in(report: &RepairReport, key: &Stored) -> bool {
+    let stored = |key: &LostKey| [&[key.keyspace_id as u8], &key.key[..]].concat();
+    report.warnings.iter().any(|warning| warning.contains("in the place of lost ones"))
+        && report.lost.iter().any(|lost| match (&lost.first_key, &lost.last_key) {
+            (Some(first), Some(last)) => (stored(first)..=stored(last)).contains(key),
+            _ => false,
+        })
 }
 
 fn missing(

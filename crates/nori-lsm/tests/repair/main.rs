@@ -6,9 +6,11 @@
 
 #![cfg(not(any(nori_loom, nori_shuttle)))]
 
+mod counted;
 mod damage;
 mod judge;
 mod sample;
+mod states;
 mod unfinished;
 
 use damage::Damage;

@@ -32,7 +32,7 @@ fn opened(sample: &Sample, disk: &MemFs) -> Option<ErrorKind> {
             Some(error.kind())
         }
         Ok(store) => {
-            compare(sample, &Damage::default(), &store).expect("everything");
+            compare(sample, &Damage::default(), None, &store).expect("everything");
             assert!(store.verify().expect("reads").is_ok());
             None
         }
