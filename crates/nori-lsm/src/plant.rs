@@ -119,6 +119,8 @@ plants! {
     FlushShareNotBooked,
     /// The readers of a slot that joined another are forgotten.
     JoinedReadersForgotten,
+    /// Slots join that were found before they were held.
+    JoinFoundBefore,
 }
 
 /// Where a test can let something else happen.
@@ -138,6 +140,8 @@ pub enum Point {
     MergeStarts,
     /// A merge has written its tables.
     MergeWritten,
+    /// Two slots are found that could join, and are not held yet.
+    JoinStarts,
     /// An edit is durable and not installed.
     Logged,
     /// A drop is visible or logged, and not both.

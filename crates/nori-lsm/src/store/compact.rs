@@ -6,7 +6,7 @@
 //! 4. Only a merge that takes the slot's oldest run drops tombstones, and cuts the slot.
 
 use crate::config::CompactionMode;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::{Counters, Decision};
@@ -189,14 +189,11 @@ impl Store {
         self.log_moves(writer, moves)
     }
 
-    /// Moves were made of an older version: flushes since then only added newer runs. `false` if
-    /// their slot is gone meanwhile; then nothing was changed.
+    /// Moves were made of an older version, but their slot is held: flushes since then only added
+    /// newer runs.
     fn log_moves(&self, writer: &Writer, moves: VersionEdit) -> Result<bool> {
         let count = moves.moved().count() as u64;
-        match self.log_edit(writer, move |_, _| Ok(moves)) {
-            Err(Error::InvalidArgument { .. }) => return Ok(false),
-            logged => logged?,
-        };
+        self.log_edit(writer, move |_, _| Ok(moves))?;
         Counters::add(&self.counters.trivial_moves, count);
         Ok(true)
     }

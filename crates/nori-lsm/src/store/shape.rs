@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::metrics::Counters;
-use crate::plant::{Plant, planted};
+use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::state::{Store, Writer};
 use bytes::Bytes;
 use nori_env::sync::Arc;
@@ -143,19 +143,23 @@ impl Store {
             pairs.collect::<Vec<_>>()
         });
         for (left, right) in small {
-            // Where a keyspace ends or a user's guard stands there is no such edit.
-            let Ok(edit) = version.edit_merge_slots(left, right) else { continue };
+            meanwhile(Point::JoinStarts);
             let Some(_held) = self.jobs.try_hold(&[left.0, right.0]) else { continue };
-            self.log_edit(writer, move |_, version| {
-                drop(edit);
-                Ok(version.edit_merge_slots(left, right)?)
-            })?;
+            // Where a keyspace ends or a user's guard stands there is no such edit, nor where
+            // somebody joined one of the two to another before they were held.
+            let may_join = self.pin().version.edit_merge_slots(left, right).is_ok()
+                && self.brain.with(|scheduler| scheduler.mergeable(left.0, right.0));
+            if !may_join && !planted(Plant::JoinFoundBefore) {
+                continue;
+            }
+            self.log_edit(writer, move |_, version| Ok(version.edit_merge_slots(left, right)?))?;
             Counters::add(&self.counters.slot_joins, 1);
             self.events.emit(|| VizEvent::SlotsMerged { left: left.0, right: right.0 });
             return Ok(true);
         }
         Ok(false)
     }
+
     /// Empties one slot of a dropped keyspace that no reader can see; false if there is none.
     pub(crate) fn purge_one(&self) -> Result<bool> {
         let writer = self.writer()?;
@@ -173,6 +177,12 @@ impl Store {
             let Some(_held) = unseen.then(|| self.jobs.try_hold(&[id.0])).flatten() else {
                 continue;
             };
+            // Somebody may have emptied it or joined it to another before it was held.
+            let now = Arc::clone(&self.pin().version);
+            let is_empty = now.slot_by_id(id).is_none_or(|(_, slot)| slot.runs.is_empty());
+            if is_empty {
+                continue;
+            }
             let done =
                 self.log_edit(writer, move |_, version| Ok(version.edit_purge_slot(id, oldest)?));
             self.health.note(Work::Compaction, &done, &self.events);

@@ -21,6 +21,7 @@
 mod closing;
 mod explore;
 mod failing;
+mod joining;
 mod keyspaces;
 mod merging;
 mod rig;
@@ -66,6 +67,12 @@ const SCENARIOS: &[Scenario] = &[
         patience: PATIENT,
         run: merging::split_during_flush,
         outcomes: &["seen in the middle", "split"],
+    },
+    Scenario {
+        name: "join-under-way",
+        patience: PATIENT,
+        run: joining::join_under_way,
+        outcomes: &["joined"],
     },
     Scenario {
         name: "iterator-and-reclaim",

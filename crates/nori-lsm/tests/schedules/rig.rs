@@ -149,6 +149,15 @@ impl Rig {
         check_disk(&rig.disk, ROOT, &promised, &tried);
     }
 
+    /// Closes the store and opens it with other options.
+    pub fn reopen(self: Arc<Rig>, adapt: impl FnOnce(Config) -> Config) -> Arc<Rig> {
+        let Ok(mut rig) = Arc::try_unwrap(self) else { panic!("nobody else holds the rig") };
+        rig.store.close().expect("closes");
+        let config = config(Arc::new(rig.disk.clone()), &rig.clock);
+        rig.store = Lsm::open_with(ROOT, adapt(config)).expect("opens");
+        Arc::new(rig)
+    }
+
     /// What a crash now leaves is a store with all that was promised.
     pub fn check_crash(&self, cut: Cut, promised: &[u64], dice: &mut Rng) {
         let image = self.disk.crash(cut, dice.next_u64());

@@ -16,6 +16,7 @@ pub(crate) const ALL: &[(&str, Scene)] = &[
     ("two cuts in one group", two_cuts_in_one_group),
     ("the books of a flush over two slots", books_of_a_flush),
     ("readers of a slot that joins another", readers_of_a_joined_slot),
+    ("a join while others look for one", join_over_join),
 ];
 
 fn config(target: u64) -> Config {
@@ -173,4 +174,30 @@ fn readers_of_a_joined_slot() -> Result<(), String> {
     let counted = store.metrics().scans - before;
     // One read in sixteen is counted, for those that are not.
     if counted >= 169 { Ok(()) } else { Err(format!("{counted} of 200 scans were counted")) }
+}
+
+/// A store of many small slots, opened for larger ones.
+fn shrunk() -> Lsm {
+    let disk = MemFs::new(3);
+    let store = open_on(&disk, 1024);
+    fill(&store, 8);
+    settle(&store);
+    store.close().expect("closes");
+    open_on(&disk, 1 << 20)
+}
+
+fn join_over_join() -> Result<(), String> {
+    let store = shrunk();
+    let (other, before) = (store.clone(), store.slots().len());
+    at(Point::JoinStarts, move || {
+        // Slots are looked over after a change.
+        put(&other, "key 0003", "new");
+        flush(&other);
+        settle(&other);
+    });
+    (0..50).try_for_each(|_| store.step().map(|_| ()).map_err(|e| e.to_string()))?;
+    if store.slots().len() >= before {
+        return Err("no slot joined another".to_string());
+    }
+    expect(store.get("key 0003").expect("reads"), &["new"])
 }
