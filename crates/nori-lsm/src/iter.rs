@@ -78,6 +78,9 @@ impl Iter {
 
     fn advance(&mut self, forward: bool) -> Option<Result<(Bytes, Bytes)>> {
         let item = self.step(forward).transpose();
+        if let Some(Err(error)) = &item {
+            self.handle.met(error);
+        }
         if !matches!(item, Some(Ok(_))) {
             self.end();
         }

@@ -34,6 +34,7 @@ mod shape;
 mod signal;
 mod state;
 mod threads;
+mod unwell;
 
 pub use close::example_dir;
 pub(crate) use close::{REPAIRING_WORD, destroy};

@@ -45,6 +45,10 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
+        self.get_now(key).inspect_err(|error| self.handle.met(error))
+    }
+
+    fn get_now(&self, key: &[u8]) -> Result<Option<Bytes>> {
         self.handle.check_open()?;
         if planted(Plant::SeqBeforeSuperVersion) || planted(Plant::DropCheckedFirst) {
             return self.get_in_wrong_order(key);
@@ -84,7 +88,8 @@ impl<'a> View<'a> {
         self.handle.check_open()?;
         let view = self.handle.published.load_full();
         let seq = self.seq()?;
-        keys.iter().map(|key| self.get_in(&view, seq, key.as_ref())).collect()
+        let get = |key: &K| self.get_in(&view, seq, key.as_ref());
+        keys.iter().map(get).collect::<Result<_>>().inspect_err(|error| self.handle.met(error))
     }
 
     fn pinned(&self) -> Result<(Pinned, SeqNo)> {
@@ -141,7 +146,7 @@ impl<'a> View<'a> {
         let range = self.stored_range(range);
         let view = self.handle.pin();
         self.seq()?;
-        view.approximate_bytes(&range)
+        view.approximate_bytes(&range).inspect_err(|error| self.handle.met(error))
     }
 }
 

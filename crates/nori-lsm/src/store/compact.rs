@@ -76,11 +76,7 @@ impl Store {
         let (mut tried, mut failed) = (BTreeSet::new(), None);
         while let Some((pick, held)) = self.pick(&tried) {
             let done = self.run_pick(writer, &pick);
-            self.health.note(
-                Work::Compaction,
-                &done.as_ref().map(|_| ()).map_err(Clone::clone),
-                &self.events,
-            );
+            self.note(Work::Slot(pick.slot), &done);
             // Whoever wakes must find the slot free.
             drop(held);
             self.signal.wake();
@@ -96,11 +92,13 @@ impl Store {
 
     /// The scheduler's choice, held.
     fn pick(&self, tried: &BTreeSet<u64>) -> Option<(Pick, Held<'_>)> {
-        let oldest = self.oldest_reader();
+        let (oldest, waiting) = (self.oldest_reader(), self.waiting_slots());
         let picked = self.brain.with(|scheduler| {
             scheduler.set_oldest_reader(oldest.get());
             self.jobs.try_hold_one(|busy| {
-                let is_busy = |slot| busy.contains(&slot) || tried.contains(&slot);
+                let is_busy = |slot| {
+                    busy.contains(&slot) || tried.contains(&slot) || waiting.contains_key(&slot)
+                };
                 scheduler.pick(&is_busy).map(|pick| (pick.slot, pick))
             })
         })?;
@@ -217,7 +215,8 @@ impl Store {
             let old = self.pin().version.route(&lo).1.range.clone();
             let _held = self.jobs.hold(self, &old)?;
             let slot = Arc::clone(self.pin().version.route(&lo).1);
-            self.merge_all(writer, slot.id)?;
+            self.merge_all(writer, slot.id).inspect_err(|error| self.met(error))?;
+            self.health.succeeded(Work::Slot(slot.id.0));
             next = slot.range.hi.clone().filter(|hi| range.is_below_end(hi));
         }
         self.signal.wake();

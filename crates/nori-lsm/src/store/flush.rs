@@ -32,7 +32,7 @@ impl Store {
         let oldest = if planted(Plant::FlushOutOfOrder) { sealed.first() } else { sealed.last() };
         let Some(oldest) = oldest.cloned() else { return Ok(false) };
         let done = self.flush_memtable(writer, &oldest, early);
-        self.health.note(Work::Flush, &done, &self.events);
+        self.note(Work::Flush, &done);
         self.signal.wake();
         done.map(|()| true)
     }
@@ -63,7 +63,7 @@ impl Store {
         self.book_flush(&parts, &entries.finish());
         // The flush is done. Segments that could not be retired are a matter of cleaning.
         if let failed @ Err(_) = self.retire_segments(writer) {
-            self.health.note(Work::Cleaning, &failed, &self.events);
+            self.note(Work::Cleaning, &failed);
         }
         Ok(())
     }

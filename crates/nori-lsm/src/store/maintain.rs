@@ -74,6 +74,9 @@ impl Store {
     /// Frees what was let go of, deletes files that nobody needs, prepares a segment.
     pub(crate) fn clean_step(&self) -> Result<bool> {
         let writer = self.writer()?;
+        if self.waits(Work::Cleaning) {
+            return Ok(false);
+        }
         // While the manifest is not settled nothing may be deleted, so clean there first.
         let lost = writer.manifest.lock().poisoned().is_some();
         let lost = lost || planted(Plant::DeletedUnsettled);
@@ -82,8 +85,7 @@ impl Store {
         let cleaned = settled.and_then(|()| self.clean(writer));
         let prepared = self.prepare_segment(writer);
         let done = cleaned.and_then(|cleaned| Ok(prepared? || cleaned));
-        let outcome = done.as_ref().map(|_| ()).map_err(Clone::clone);
-        self.health.note(Work::Cleaning, &outcome, &self.events);
+        self.note(Work::Cleaning, &done);
         done
     }
 
@@ -112,13 +114,18 @@ impl Store {
         let mut deleted = false;
         while let Some(number) = numbers.next() {
             self.tables.remove(number);
-            match self.fs.remove(&self.paths.table(number)) {
-                Ok(()) => {}
-                Err(e) if e.is_not_found() => continue,
+            let path = self.paths.table(number);
+            let removed = match self.fs.remove(&path) {
+                Ok(()) => true,
+                Err(e) if e.is_not_found() => false,
                 Err(e) => {
                     self.orphans.lock().extend(std::iter::once(number).chain(numbers));
                     return Err(e.into());
                 }
+            };
+            self.health.forget(&path);
+            if !removed {
+                continue;
             }
             deleted = true;
             Counters::add(&self.counters.tables_deleted, 1);
@@ -150,7 +157,7 @@ impl Store {
             return Ok(false);
         }
         let done = if planted(Plant::PeriodicSyncSkipped) { Ok(()) } else { self.sync_log(writer) };
-        self.health.note(Work::Sync, &done, &self.events);
+        self.note(Work::Sync, &done);
         done.map(|()| true)
     }
 

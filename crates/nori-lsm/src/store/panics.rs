@@ -45,11 +45,11 @@ impl Store {
         step: impl Fn(&Store) -> Result<bool>,
     ) -> Result<bool> {
         caught(|| step(self)).unwrap_or_else(|| {
-            let cause = format!("a panic of the thread for {work:?}");
+            let cause = format!("a panic of the thread for {work}");
             self.poison(&cause);
             let failed = Err(Error::Poisoned { cause: cause.into() });
-            self.health.note(work, &failed, &self.events);
-            failed.map(|()| false)
+            self.note(work, &failed);
+            failed
         })
     }
 

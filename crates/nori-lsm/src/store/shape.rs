@@ -72,9 +72,6 @@ impl Store {
         if !matches!(done, Ok(false)) {
             self.brain.shape_is_due();
         }
-        if let Err(e) = &done {
-            self.health.note(Work::Compaction, &Err(e.clone()), &self.events);
-        }
         done
     }
 
@@ -87,7 +84,7 @@ impl Store {
         });
         // A slot that cannot be cut must not keep the others waiting.
         let mut failed = None;
-        for id in grown {
+        for id in grown.into_iter().filter(|id| !self.waits(Work::Slot(*id))) {
             let held = self.jobs.try_hold(&[id]);
             if held.is_none() && !planted(Plant::BusySlotCut) {
                 continue;
@@ -101,13 +98,16 @@ impl Store {
                     continue;
                 }
                 Err(e) => {
+                    self.note::<()>(Work::Slot(id), &Err(e.clone()));
                     failed = failed.or(Some(e));
                     continue;
                 }
             };
-            self.log_edit(writer, move |store, version| {
+            let cut = self.log_edit(writer, move |store, version| {
                 store.measured(version, version.edit_split(&[guard], false)?)
-            })?;
+            });
+            self.note(Work::Slot(id), &cut);
+            cut?;
             Counters::add(&self.counters.slot_splits, 1);
             self.events.emit(|| VizEvent::SlotSplit { slot: id, guards: 1 });
             return Ok(true);
@@ -143,6 +143,9 @@ impl Store {
             pairs.collect::<Vec<_>>()
         });
         for (left, right) in small {
+            if self.waits(Work::Slot(left.0)) {
+                continue;
+            }
             meanwhile(Point::JoinStarts);
             let Some(_held) = self.jobs.try_hold(&[left.0, right.0]) else { continue };
             // Where a keyspace ends or a user's guard stands there is no such edit, nor where
@@ -152,7 +155,12 @@ impl Store {
             if !may_join && !planted(Plant::JoinFoundBefore) {
                 continue;
             }
-            self.log_edit(writer, move |_, version| Ok(version.edit_merge_slots(left, right)?))?;
+            let joined =
+                self.log_edit(writer, move |_, version| Ok(version.edit_merge_slots(left, right)?));
+            self.note(Work::Slot(left.0), &joined);
+            joined?;
+            // The slot is gone, and whatever failed there with it.
+            self.health.succeeded(Work::Slot(right.0));
             Counters::add(&self.counters.slot_joins, 1);
             self.events.emit(|| VizEvent::SlotsMerged { left: left.0, right: right.0 });
             return Ok(true);
@@ -174,7 +182,8 @@ impl Store {
         for slot in view.version.slots().filter(|slot| !slot.runs.is_empty()) {
             let unseen = view.version.catalog.dropped(&slot.range.lo).is_some_and(|d| d <= oldest);
             let id = slot.id;
-            let Some(_held) = unseen.then(|| self.jobs.try_hold(&[id.0])).flatten() else {
+            let due = unseen && !self.waits(Work::Slot(id.0));
+            let Some(_held) = due.then(|| self.jobs.try_hold(&[id.0])).flatten() else {
                 continue;
             };
             // Somebody may have emptied it or joined it to another before it was held.
@@ -185,7 +194,7 @@ impl Store {
             }
             let done =
                 self.log_edit(writer, move |_, version| Ok(version.edit_purge_slot(id, oldest)?));
-            self.health.note(Work::Compaction, &done, &self.events);
+            self.note(Work::Slot(id.0), &done);
             return done.map(|()| true);
         }
         Ok(false)

@@ -2,7 +2,8 @@
 //!
 //! 1. They hold the store but not its handle, so that the last handle can end them.
 //! 2. A step that failed is not tried again before its back-off is over; only closing ends the
-//!    wait. Other threads' signals do not: each failure makes some.
+//!    wait. Other threads' signals do not: each failure makes some. Work on slots waits slot by
+//!    slot, while its threads go on with others.
 //! 3. A step that panicked has ended writes; its thread goes on, to flush what is in memory.
 
 use crate::error::Result;
@@ -21,9 +22,8 @@ pub(crate) fn start(store: &Arc<Store>, workers: usize) -> Vec<JoinHandle<()>> {
     let flush = spawn(store, "nori-flush", |store| run(&store, Work::Flush, Store::flush_step));
     // A thread of its own: a flush may take longer than the time between two syncs, or fail.
     let log = spawn(store, "nori-log", |store| run(&store, Work::Sync, Store::log_step));
-    let work = (0..workers).map(|_| {
-        spawn(store, "nori-work", |store| run(&store, Work::Compaction, Store::work_step))
-    });
+    let work = (0..workers)
+        .map(|_| spawn(store, "nori-work", |store| run(&store, Work::Worker, Store::work_step)));
     std::iter::once(flush).chain([log]).chain(work).flatten().collect()
 }
 
@@ -36,7 +36,7 @@ fn spawn(
     let started = Builder::new().name(name.to_string()).spawn(move || body(own));
     if let Err(e) = &started {
         let error = crate::Error::invalid(format!("a background thread could not start: {e}"));
-        store.health.note(Work::Flush, &Err(error), &store.events);
+        store.note::<()>(Work::Flush, &Err(error));
     }
     started.ok()
 }
@@ -51,13 +51,19 @@ fn run(store: &Store, work: Work, step: impl Fn(&Store) -> Result<bool>) {
         match store.step_or_poison(work, &step) {
             Ok(true) => {}
             Ok(false) => {
-                let due = if work == Work::Sync { store.until_sync() } else { None };
+                let due = match work {
+                    Work::Sync => store.until_sync(),
+                    Work::Worker => store.waiting_slots().into_values().min(),
+                    _ => None,
+                };
                 let wait = due.map_or(IDLE, |left| left.min(IDLE));
                 store.signal.wait(seen, wait.max(Duration::from_millis(1)));
             }
-            Err(_) => {
-                store.closing.wait(closing, store.health.backoff(work).unwrap_or(IDLE));
-            }
+            Err(_) => match store.wait_after(work) {
+                Some(wait) => drop(store.closing.wait(closing, wait)),
+                // What failed is a slot's work or cleaning, which wait by themselves.
+                None => drop(store.signal.wait(seen, IDLE)),
+            },
         }
     }
 }

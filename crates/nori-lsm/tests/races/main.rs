@@ -2,6 +2,7 @@
 //! threads, failures that repeat, limits of names, readers beside a writer.
 
 mod closing;
+mod damaged;
 mod failing;
 mod hooked;
 mod pressure;
