@@ -77,6 +77,14 @@ pub(crate) struct HealthBook {
     damage: Mutex<Vec<Error>>,
 }
 
+/// Where the damage is that an error tells of.
+fn place(error: &Error) -> Option<(&Path, u64)> {
+    match error {
+        Error::Corruption { path, offset, .. } => Some((path, *offset)),
+        _ => None,
+    }
+}
+
 /// The wait after the n-th failure in a row.
 fn backoff(times: u32) -> Duration {
     (BACKOFF_MIN * 2u32.saturating_pow(times.saturating_sub(1))).min(BACKOFF_MAX)
@@ -98,14 +106,10 @@ impl HealthBook {
 
     /// Damage was met; whether its place is a new one.
     pub(crate) fn met(&self, error: &Error) -> bool {
-        let Error::Corruption { path, offset, .. } = error else { return false };
+        let Some(here) = place(error) else { return false };
         let mut damage = self.damage.lock();
-        let place = |known: &Error| match known {
-            Error::Corruption { path, offset, .. } => Some((path.clone(), *offset)),
-            _ => None,
-        };
-        let here = Some((path.clone(), *offset));
-        let is_new = damage.len() < DAMAGE_MAX && damage.iter().all(|known| place(known) != here);
+        let is_known = damage.iter().any(|known| place(known) == Some(here));
+        let is_new = damage.len() < DAMAGE_MAX && !is_known;
         if is_new {
             damage.push(error.clone());
         }
