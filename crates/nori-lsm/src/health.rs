@@ -118,8 +118,7 @@ impl HealthBook {
 
     /// A file is gone, and its damage with it.
     pub(crate) fn forget(&self, path: &Path) {
-        let is_in = |known: &Error| matches!(known, Error::Corruption { path: in_file, .. } if in_file == path);
-        self.damage.lock().retain(|known| !is_in(known));
+        self.damage.lock().retain(|known| place(known).is_none_or(|(file, _)| file != path));
     }
 
     /// How long work has to wait from `now` until it is tried again; `None` if it need not.
