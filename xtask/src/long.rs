@@ -5,7 +5,7 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{coverage, mutants, plants, sanitize, shell, suites};
+use crate::{coverage, libfuzzer, mutants, plants, sanitize, shell, suites};
 
 /// One long run.
 pub(crate) struct Long {
@@ -48,6 +48,11 @@ pub(crate) const LONG: &[Long] = &[
         name: "sanitize",
         about: "threads of a store under ThreadSanitizer and AddressSanitizer [--seeds N]",
         work: Work::Own(sanitize::sanitize),
+    },
+    Long {
+        name: "libfuzzer",
+        about: "the fuzz targets under libFuzzer [--seconds N] [TARGET..]",
+        work: Work::Own(libfuzzer::libfuzzer),
     },
     Long {
         name: "coverage",

@@ -14,6 +14,7 @@ mod coverage;
 mod docs;
 mod failure;
 mod layers;
+mod libfuzzer;
 mod long;
 mod loom;
 mod mutants;
