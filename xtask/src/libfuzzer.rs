@@ -54,7 +54,7 @@ pub(crate) fn libfuzzer(context: &Context, args: &[String]) -> Result<(), Failur
             findings.push(format!("{target}: see fuzz/artifacts/{target}"));
         }
     }
-    print!("{table}{} targets, {seconds} s each, {total} executions\n", targets.len());
+    println!("{table}{} targets, {seconds} s each, {total} executions", targets.len());
     Failure::of_findings(&findings, "keep the input in fuzz/seeds, then mend what it breaks")
 }
 

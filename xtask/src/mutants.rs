@@ -5,13 +5,18 @@ use crate::ci::Context;
 use crate::failure::Failure;
 use crate::shell;
 
-/// The crates, and the files in each that know a format.
-const CODECS: &[(&str, &[&str])] = &[
-    ("nori-wal", &["log/*.rs", "replay/segment.rs"]),
-    ("nori-manifest", &["codec.rs", "codec/**/*.rs", "format.rs", "current.rs", "log/load.rs"]),
+/// The crates, the files in each that know a format, and how many seeds its random tests run.
+const CODECS: &[(&str, &[&str], &str)] = &[
+    ("nori-wal", &["log/*.rs", "replay/segment.rs"], "40"),
+    (
+        "nori-manifest",
+        &["codec.rs", "codec/**/*.rs", "format.rs", "current.rs", "log/load.rs"],
+        "12",
+    ),
     (
         "nori-sstable",
         &["block.rs", "block/*.rs", "format.rs", "properties.rs", "index.rs", "compress.rs"],
+        "40",
     ),
 ];
 /// The least share that is caught, in percent.
@@ -24,7 +29,7 @@ pub(crate) fn mutants(context: &Context, args: &[String]) -> Result<(), Failure>
     }
     let mut findings = Vec::new();
     let mut table = format!("{:<16} {:>8} {:>8} {:>8}\n", "crate", "caught", "missed", "percent");
-    for (name, files) in CODECS {
+    for (name, files, seeds) in CODECS {
         let out = context.workspace.root.join("target/mutants").join(name);
         std::fs::create_dir_all(&out)?;
         let mut command = shell::cargo(&context.workspace.root);
@@ -33,7 +38,7 @@ pub(crate) fn mutants(context: &Context, args: &[String]) -> Result<(), Failure>
         for file in *files {
             command.arg("-f").arg(format!("crates/{name}/src/{file}"));
         }
-        command.args(args).args(["--", "--lib", "--tests"]).env("NORI_SEEDS", "12");
+        command.args(args).args(["--", "--lib", "--tests"]).env("NORI_SEEDS", seeds);
         // It ends with an error when one was missed: the lists say which.
         let _ = shell::run_and_keep(&mut command)?;
         let lines = |list: &str| {
