@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Heat(StatsArgs),
     /// Tell why the last merges were done, and what came of them.
     Why(WhyArgs),
-    /// Read every byte of every table and check it.
+    /// Read every byte of a store and check it; it need not open.
     Verify(StoreArgs),
     /// Make a new store from what can be read of a damaged one, which stays as it is.
     Repair(RepairArgs),

@@ -7,4 +7,5 @@ pub(crate) mod repair;
 pub(crate) mod slots;
 pub(crate) mod stats;
 pub(crate) mod upkeep;
+pub(crate) mod verify;
 pub(crate) mod verify_dir;

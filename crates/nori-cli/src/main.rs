@@ -4,8 +4,8 @@
 //! 2. An error is one line that says what to do. Exit code 2: the call was wrong; 1: the work
 //!    failed or problems were found; 0: all went well.
 //! 3. A closed pipe ends the command quietly.
-//! 4. Commands that only read take no lock and write nothing, so they work beside a running
-//!    process.
+//! 4. Commands that only read write nothing and work beside a running process. They take no lock,
+//!    but for `verify`, which reads all of a store that nobody has open.
 
 // The command is a program around the engine, not a part of it: it looks at the real disk, clock
 // and threads, where the engine only knows the doors of its environment.
@@ -59,7 +59,7 @@ fn run(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Slots(args) => commands::slots::slots(&args, out),
         Command::Heat(args) => commands::slots::heat(&args, out),
         Command::Why(args) => commands::slots::why(&args, out),
-        Command::Verify(args) => commands::upkeep::verify(&args, out),
+        Command::Verify(args) => commands::verify::verify(&args, out),
         Command::Repair(args) => commands::repair::repair(&args, out),
         Command::Compact(args) => commands::upkeep::compact(&args, out),
         Command::Destroy(args) => commands::upkeep::destroy(&args, out),

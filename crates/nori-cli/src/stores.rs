@@ -115,6 +115,15 @@ pub(crate) fn open_existing_with(
     Lsm::open_with(path, config).map_err(|error| explain(path, error))
 }
 
+/// Reads every byte of a store that nobody has open.
+pub(crate) fn verify(
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<nori_lsm::VerifyReport, Failure> {
+    check_exists(path)?;
+    Lsm::verify_at(path, &config(), progress).map_err(|error| explain(path, error))
+}
+
 /// Makes a new store from what can be read of a damaged one.
 pub(crate) fn repair(path: &Path, into: &Path) -> Result<nori_lsm::RepairReport, Failure> {
     check_exists(path)?;

@@ -50,6 +50,7 @@ mod source;
 mod storage;
 mod store;
 mod super_version;
+mod verify;
 mod view;
 mod walk;
 
@@ -65,11 +66,12 @@ pub use ledger::SlotLedger;
 pub use lsm::Lsm;
 pub use metrics::{
     CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, PressureZone, RecoveryReport,
-    SlotInfo, VerifyReport,
+    SlotInfo,
 };
 pub use repair::{LostKey, LostPart, RepairReport};
 pub use snapshot::{KeyspaceView, Snapshot};
 pub use storage::{MemStorage, Storage, StorageSnapshot};
+pub use verify::{FilesRead, Finding, VerifyReport};
 
 #[doc(hidden)]
 pub use heat::count_reads;

@@ -9,10 +9,10 @@ use crate::iter::Iter;
 use crate::keyspace::Keyspace;
 use crate::metrics::{
     CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, RecoveryReport, SlotInfo,
-    VerifyReport,
 };
 use crate::snapshot::Snapshot;
 use crate::store::Handle;
+use crate::verify::VerifyReport;
 use crate::{WriteBatch, store};
 use bytes::Bytes;
 use nori_env::sync::Arc;
@@ -345,7 +345,9 @@ impl Lsm {
         self.handle().brain.decisions(last)
     }
 
-    /// Reads every byte of every table and checks it. Problems are listed, not returned as errors.
+    /// Reads every byte of every table and checks it; if the store is open for writing, CURRENT
+    /// and the manifest too. Not the log, which is being written: [`Lsm::verify_at`] reads all of
+    /// a store that is closed. Problems are listed, not returned as errors.
     ///
     /// # Errors
     /// `Closed`.

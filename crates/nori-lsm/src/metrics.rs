@@ -168,27 +168,6 @@ pub struct Decision {
     pub elapsed: Duration,
 }
 
-/// What a full read of a store found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct VerifyReport {
-    /// Tables read.
-    pub tables: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// Entries read.
-    pub entries: u64,
-    /// What is wrong, one sentence each.
-    pub problems: Vec<String>,
-}
-
-impl VerifyReport {
-    /// Whether nothing is wrong.
-    pub fn is_ok(&self) -> bool {
-        self.problems.is_empty()
-    }
-}
-
 /// What a checkpoint holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

@@ -25,7 +25,8 @@ use std::path::Path;
 /// Where the store is.
 pub(crate) const ROOT: &str = "/store";
 
-/// How many of a hundred images are opened to read, verified, written to and opened again.
+/// How many of a hundred images are verified, opened to read, verified again, written to and opened
+/// again.
 const AGAIN_PERCENT: u64 = 8;
 
 /// The outcome of a check: what was wrong, in words.
@@ -107,6 +108,9 @@ pub(crate) fn check(
     seen.images += 1;
     seen.spoil_heat(disk, &mut rng);
     let again = rng.chance(AGAIN_PERCENT);
+    if again {
+        verify(disk, seed)?;
+    }
     let looked = if again { look(disk, history, seed)? } else { None };
     let store = open(disk, ROOT, seed)?;
     check_files(disk, &store)?;
@@ -122,6 +126,25 @@ pub(crate) fn check(
         seen.again += 1;
     }
     Ok(p)
+}
+
+/// A crash is no damage, and a verification leaves the disk as it is.
+fn verify(disk: &MemFs, options: u64) -> Checked<()> {
+    let there = disk.files().iter().any(|(path, _)| path.starts_with(ROOT));
+    let (before, clock) = (disk.operations(), Arc::new(ManualClock::default()));
+    let config = config(Arc::new(disk.clone()), clock, options);
+    let report = match Lsm::verify_at(ROOT, &config, &mut |_| ()) {
+        Ok(report) => report,
+        Err(_) if !there => return Ok(()),
+        Err(e) => return Err(format!("verifying before opening: {e}")),
+    };
+    if !report.is_ok() {
+        return Err(format!("verifying before opening: {:?}", report.problems));
+    }
+    if disk.operations() != before {
+        return Err("verifying: the disk was changed".to_string());
+    }
+    Ok(())
 }
 
 /// Opens what a crash left to read: it shows the same, and the disk stays as it was. `None` where

@@ -9,6 +9,7 @@ mod layout;
 mod load;
 mod salvage;
 mod verify;
+mod verify_file;
 
 pub use layout::{BlockInfo, Layout, Section};
 

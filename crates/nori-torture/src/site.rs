@@ -244,7 +244,7 @@ impl Site {
         if self.rng.chance(10) {
             let report = store.verify().map_err(said("verify"))?;
             if !report.is_ok() {
-                return Err(format!("verify: {}", report.problems.join("; ")));
+                return Err(format!("verify: {:?}", report.problems));
             }
         }
         if !store.health().is_ok() {

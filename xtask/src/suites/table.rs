@@ -68,6 +68,20 @@ pub(super) const SUITES: &[Suite] = &[
         seeds: 78,
     },
     Suite {
+        name: "verify",
+        about: "bytes changed; then all told of by a verification that opens nothing",
+        test: &[
+            "-p",
+            "nori-lsm",
+            "--test",
+            "verify",
+            "--",
+            "--exact",
+            "flips::every_changed_byte_is_told_of_with_its_place",
+        ],
+        seeds: 30,
+    },
+    Suite {
         name: "repair",
         about: "files removed, cut, overwritten; then repaired into a new store",
         test: &[

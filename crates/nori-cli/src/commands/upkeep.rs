@@ -1,4 +1,4 @@
-//! Care for a store: verify, compact, destroy.
+//! Care for a store: compact, destroy.
 
 use crate::args::{CompactArgs, StoreArgs};
 use crate::failure::Failure;
@@ -8,50 +8,6 @@ use crate::table::facts;
 use crate::{machine, stores, units};
 use serde_json::json;
 use std::time::Instant;
-
-/// `nori verify`
-pub(crate) fn verify(args: &StoreArgs, out: &mut Out) -> Result<(), Failure> {
-    let started = Instant::now();
-    // A table that a running process removed meanwhile is no damage: look again at what is there.
-    let mut report = verify_once(args, out)?;
-    if report.problems.iter().any(|problem| problem.contains("No such file")) {
-        report = verify_once(args, out)?;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    if out.json() {
-        out.document(&json!({
-            "ok": report.is_ok(),
-            "tables": report.tables,
-            "bytes": report.bytes,
-            "entries": report.entries,
-            "problems": report.problems,
-            "seconds": seconds,
-        }))?;
-    } else {
-        for problem in &report.problems {
-            out.line(format!("problem: {problem}"))?;
-        }
-        let verdict = match report.problems.len() as u64 {
-            0 => "every byte is as it was written".to_string(),
-            n => units::plural(n, "problem", "problems"),
-        };
-        out.line(format!(
-            "{}, {}, {}: {verdict} ({})",
-            units::plural(report.tables, "table", "tables"),
-            units::bytes(report.bytes),
-            units::plural(report.entries, "entry", "entries"),
-            units::bytes_rate(report.bytes, seconds)
-        ))?;
-    }
-    if report.is_ok() { Ok(()) } else { Err(Failure::Found) }
-}
-
-fn verify_once(args: &StoreArgs, out: &Out) -> Result<nori_lsm::VerifyReport, Failure> {
-    stores::read(&args.store, |store| {
-        let progress = Progress::bytes(out, "verifying", store.metrics().table_bytes);
-        Ok(store.verify_with(&mut |bytes| progress.add(bytes))?)
-    })
-}
 
 /// `nori compact`
 pub(crate) fn compact(args: &CompactArgs, out: &mut Out) -> Result<(), Failure> {

@@ -71,7 +71,7 @@ impl<'a> Target<'a> {
         };
         let problems = store.verify()?.problems;
         if let Some(problem) = problems.first() {
-            return Err(wrong("the new store", "no problem".to_string(), problem.clone()));
+            return Err(wrong("the new store", "no problem".to_string(), problem.to_string()));
         }
         let names = store.keyspaces();
         if names != report.keyspaces {

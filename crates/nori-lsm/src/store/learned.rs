@@ -158,14 +158,20 @@ fn read_decision(reader: &mut Reader<'_>) -> Option<Decision> {
 
 /// What an earlier process left; nothing if that cannot be read.
 pub(crate) fn load(fs: &dyn FileSystem, paths: &Paths) -> Memory {
-    let read = || {
-        let file = fs.open(&paths.heat(), OpenMode::Read).ok()?;
-        if file.len().ok()? > FILE_BYTES_MAX {
-            return None;
-        }
-        decode(&file.read_all().ok()?)
-    };
-    read().unwrap_or_default()
+    read(fs, paths).unwrap_or_default()
+}
+
+/// Whether HEAT can be read.
+pub(crate) fn heat_is_good(fs: &dyn FileSystem, paths: &Paths) -> bool {
+    read(fs, paths).is_some()
+}
+
+fn read(fs: &dyn FileSystem, paths: &Paths) -> Option<Memory> {
+    let file = fs.open(&paths.heat(), OpenMode::Read).ok()?;
+    if file.len().ok()? > FILE_BYTES_MAX {
+        return None;
+    }
+    decode(&file.read_all().ok()?)
 }
 
 impl Store {

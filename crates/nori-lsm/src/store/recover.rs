@@ -97,7 +97,7 @@ fn note(report: &mut RecoveryReport, replayed: &Replayed) {
 }
 
 /// Without CURRENT there is no store, unless its data says otherwise.
-fn check_unfinished(fs: &dyn FileSystem, paths: &Paths) -> Result<()> {
+pub(crate) fn check_unfinished(fs: &dyn FileSystem, paths: &Paths) -> Result<()> {
     let tables = list(fs, &paths.sst)?.iter().any(|n| matches!(n, FileName::Table(_)));
     if tables || nori_wal::has_records(fs, &paths.wal)? {
         let what = "the store's directory";
@@ -134,10 +134,32 @@ fn check_tables_exist(fs: &dyn FileSystem, paths: &Paths, version: &Version) -> 
     }
 }
 
+/// Reads the log as opening does and keeps nothing; `on_bytes` is told of each record's bytes.
+///
+/// # Errors
+/// What opening would say.
+pub(crate) fn check_log(
+    config: &Config,
+    paths: &Paths,
+    version: &Version,
+    on_bytes: &mut dyn FnMut(u64),
+) -> Result<Replayed> {
+    let config = config.clone().wal_recovery(RecoveryMode::CutTornTail);
+    let mut replay = Replay { keeps: false, ..Replay::new(&config, paths, version) };
+    let mut on_record = |at: Position, payload: &[u8]| {
+        on_bytes(nori_wal::RECORD_HEADER_BYTES + payload.len() as u64);
+        replay.record(at, payload)
+    };
+    let (fs, mode) = (&*config.file_system, nori_wal::RecoveryMode::CutTornTail);
+    nori_wal::replay(fs, &paths.wal, version.wal_floor, version.durable, mode, &mut on_record)
+}
+
 /// Replays records into memtables of about the configured size.
 struct Replay<'a> {
     paths: &'a Paths,
     memtable_bytes: usize,
+    /// What is read goes into the memtables.
+    keeps: bool,
     flushed: SeqNo,
     /// The last sequence number seen; `None` where records may be skipped.
     last: Option<SeqNo>,
@@ -151,6 +173,7 @@ impl<'a> Replay<'a> {
         Replay {
             paths,
             memtable_bytes: config.memtable_bytes,
+            keeps: true,
             flushed: match planted(Plant::FlushedRecordsReplayed) {
                 true => SeqNo::ZERO,
                 false => version.last_seq,
@@ -190,7 +213,9 @@ impl<'a> Replay<'a> {
                 let what = "a key of a keyspace that does not exist";
                 return Err(self.bad(at, BadPayload::Malformed(what)));
             }
-            gate.insert(entry, op.key_len, op.seq, op.kind);
+            if self.keeps {
+                gate.insert(entry, op.key_len, op.seq, op.kind);
+            }
             self.report.operations += 1;
         }
         Ok(())

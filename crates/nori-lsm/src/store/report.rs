@@ -1,10 +1,9 @@
 //! What a store says of itself.
 
-use crate::error::Result;
 use crate::health::Health;
 use crate::keyspace::KeyspaceState;
 use crate::ledger::SlotLedger;
-use crate::metrics::{Metrics, PinInfo, PressureInfo, SlotInfo, VerifyReport};
+use crate::metrics::{Metrics, PinInfo, PressureInfo, SlotInfo};
 use crate::store::state::Store;
 use nori_manifest::{Slot, Version, keyspace_range, split_prefix};
 use std::collections::BTreeSet;
@@ -75,32 +74,6 @@ impl Store {
     pub(crate) fn health_report(&self) -> Health {
         let poisoned = self.writer.as_ref().and_then(|w| w.wal.poisoned());
         self.health.report(poisoned.map(|cause| cause.to_string()))
-    }
-
-    /// Reads every byte of every table.
-    pub(crate) fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
-        self.check_open()?;
-        let view = self.pin();
-        let mut report = VerifyReport::default();
-        if let Err(broken) = view.version.check() {
-            report.problems.push(format!("the version: {broken}"));
-        }
-        for file in view.version.tables() {
-            self.check_open()?;
-            // The table tells how far it has come, the caller is told how much that is more.
-            let mut told = 0;
-            let mut step = |at: u64| progress(at.saturating_sub(std::mem::replace(&mut told, at)));
-            let checked = self.tables.open(&file.meta).and_then(|table| table.verify(&mut step));
-            report.tables += 1;
-            match checked {
-                Ok(()) => {
-                    report.bytes += file.meta.bytes;
-                    report.entries += file.meta.entries;
-                }
-                Err(error) => report.problems.push(crate::Error::from(error).to_string()),
-            }
-        }
-        Ok(report)
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn parse_properties(path: &Path, footer: &Footer, content: &[u8]) -> 
     Properties::decode(content).map_err(|bad| bad.at(path, footer.properties.offset))
 }
 
-fn parse_filter(path: &Path, offset: u64, content: &[u8]) -> Result<Filter> {
+pub(crate) fn parse_filter(path: &Path, offset: u64, content: &[u8]) -> Result<Filter> {
     Filter::parse(content).map_err(|error| match error {
         nori_bloom::Error::TooNew { found, supported } => {
             let (what, path) = ("filter format version".to_string(), path.to_path_buf());

@@ -37,7 +37,7 @@ impl Table {
 }
 
 /// What was seen so far.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a dyn File,
     parts: &'a Parts,
     last: Option<(Vec<u8>, Mark)>,
@@ -45,7 +45,7 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(file: &'a dyn File, parts: &'a Parts) -> Check<'a> {
+    pub(super) fn new(file: &'a dyn File, parts: &'a Parts) -> Check<'a> {
         let seen = Properties {
             seq_min: SeqNo::MAX,
             created_unix_ms: parts.properties.created_unix_ms,
@@ -54,7 +54,7 @@ impl<'a> Check<'a> {
         Check { file, parts, last: None, seen }
     }
 
-    fn block(&mut self, i: usize) -> Result<()> {
+    pub(super) fn block(&mut self, i: usize) -> Result<()> {
         let handle = self.parts.index.handle(i);
         let path = self.file.path();
         let content = read_block(self.file, self.parts.footer.id, handle)?;
@@ -113,15 +113,21 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    fn properties(mut self) -> Result<()> {
-        self.seen.largest = self.last.take().map(|(key, _)| Bytes::from(key)).unwrap_or_default();
-        if self.seen == self.parts.properties {
+    fn properties(self) -> Result<()> {
+        let (file, parts) = (self.file, self.parts);
+        let seen = self.into_seen();
+        if seen == parts.properties {
             return Ok(());
         }
-        let offset = self.parts.footer.properties.offset;
-        let (expected, found) =
-            (format!("{:?}", self.seen), format!("{:?}", self.parts.properties));
-        Err(Corruption::new(self.file.path(), offset, "properties", expected, found).into())
+        let offset = parts.footer.properties.offset;
+        let (expected, found) = (format!("{seen:?}"), format!("{:?}", parts.properties));
+        Err(Corruption::new(file.path(), offset, "properties", expected, found).into())
+    }
+
+    /// What the entries make the table's properties.
+    pub(super) fn into_seen(mut self) -> Properties {
+        self.seen.largest = self.last.take().map(|(key, _)| Bytes::from(key)).unwrap_or_default();
+        self.seen
     }
 
     fn wrong(&self, offset: u64, what: &str, found: &str) -> Error {
