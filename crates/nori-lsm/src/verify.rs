@@ -17,7 +17,7 @@ pub(crate) use tables::verify_table;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::lsm::Lsm;
-use crate::store::{Paths, Store, check_unfinished, heat_is_good, list};
+use crate::store::{Paths, Store, check_finished, check_unfinished, heat_is_good, list};
 use manifest::{State, length, verify_manifest};
 use nori_env::{FileLock, FileSystem};
 use nori_types::{FileName, FileNumber};
@@ -37,8 +37,8 @@ impl Lsm {
     /// them off.
     ///
     /// # Errors
-    /// `Locked` if the store is open, `InvalidArgument` if there is no store at `path`; `Io` for a
-    /// directory that cannot be read.
+    /// `Locked` if the store is open, `InvalidArgument` if there is no store at `path`,
+    /// `UnfinishedRepair`; `Io` for a directory that cannot be read.
     pub fn verify_at(
         path: impl AsRef<Path>,
         config: &Config,
@@ -53,11 +53,7 @@ fn verify(config: &Config, paths: &Paths, progress: &mut dyn FnMut(u64)) -> Resu
     let fs = &*config.file_system;
     let mut report = VerifyReport::default();
     let _lock = lock(fs, paths, &mut report)?;
-    if fs.exists(&paths.repairing())? {
-        let what = "an unfinished repair made this store, and not all of it is there; remove the \
-                    directory and repair again";
-        report.problem(&paths.repairing(), what);
-    }
+    check_finished(config, paths)?;
     let has_current = fs.exists(&paths.current())?;
     if !has_current && is_unfinished(fs, paths, &mut report)? {
         leftovers(fs, paths, None, &mut report)?;

@@ -157,11 +157,9 @@ fn a_store_whose_making_did_not_finish_has_no_problems() {
 }
 
 #[test]
-fn what_a_repair_has_not_finished_is_a_problem() {
+fn what_a_repair_has_not_finished_is_no_store_to_verify() {
     let sample = Sample::new(Kind::Usual, 1);
-    let mark = PathBuf::from(format!("{ROOT}/REPAIRING"));
-    assert!(sample.disk.write_file(&mark, b"nori-repair: unfinished."));
-    let report = verify(&sample.disk, &config(&sample, &sample.disk));
-    assert_eq!(report.problems.len(), 1, "{report:#?}");
-    assert!(names(&report, &mark) && report.tables.files > 0);
+    assert!(sample.disk.write_file(format!("{ROOT}/REPAIRING"), b"nori-repair: unfinished."));
+    let refused = Lsm::verify_at(ROOT, &config(&sample, &sample.disk), &mut |_| ());
+    assert_eq!(refused.map_err(|e| e.kind()), Err(ErrorKind::UnfinishedRepair));
 }
