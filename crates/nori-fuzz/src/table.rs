@@ -6,8 +6,8 @@ use std::path::Path;
 
 use nori_bloom::hash;
 use nori_env::{FileSystem, MemFs, OpenMode};
-use nori_sstable::{BlockCache, Compression, Table, TableBuilder, TableOptions};
-use nori_types::{FileNumber, InternalIterator, InternalKey, Lookup, SeqNo, ValueKind};
+use nori_sstable::{BlockCache, Compression, Losses, Table, TableBuilder, TableOptions};
+use nori_types::{FileNumber, InternalIterator, InternalKey, Lookup, SeqNo, TableMeta, ValueKind};
 
 use crate::input::Input;
 
@@ -53,7 +53,10 @@ fn one_byte_changed(data: &[u8]) {
     }
     let fs = MemFs::new(2);
     let length = build(&fs, &written, shape);
+    let meta = open(&fs).expect("a good table opens").meta().clone();
     fs.corrupt(PATH, u64::from(place) % length, xor);
+    let wrong = verify_file(&fs, Some(&meta));
+    assert_eq!(wrong > 0, xor != 0, "a changed byte is a problem");
     let Some(table) = open(&fs) else {
         assert!(xor != 0, "a good table opens");
         return;
@@ -79,6 +82,14 @@ fn one_byte_changed(data: &[u8]) {
         }
     }
     assert_eq!(table.verify(&mut |_| {}).is_ok(), xor == 0, "verify sees every byte");
+}
+
+/// Reads the whole file: how much is wrong with it.
+pub(crate) fn verify_file(fs: &MemFs, known: Option<&TableMeta>) -> usize {
+    let file = fs.open(Path::new(PATH), OpenMode::Read).expect("is there");
+    let losses = Losses::new();
+    Table::verify_file(file, NUMBER, known, &losses, &mut |_| {});
+    losses.take().len()
 }
 
 /// Writes the table and gives the length of its file.

@@ -62,7 +62,7 @@ fn verify(config: &Config, paths: &Paths, progress: &mut dyn FnMut(u64)) -> Resu
     let state = verify_manifest(fs, paths, &mut report, progress)?;
     verify_tables(fs, paths, &state, &mut report, progress)?;
     log::verify_log(config, paths, &state, &mut report, progress)?;
-    verify_heat(fs, paths, &mut report, progress);
+    verify_heat(fs, paths, &mut report, progress)?;
     leftovers(fs, paths, Some(&state), &mut report)?;
     Ok(report)
 }
@@ -153,15 +153,20 @@ fn verify_heat(
     paths: &Paths,
     report: &mut VerifyReport,
     progress: &mut dyn FnMut(u64),
-) {
+) -> Result<()> {
     let path = paths.heat();
-    let Some(bytes) = length(fs, &path) else { return };
-    report.heat.add(bytes);
-    report.bytes += bytes;
-    progress(bytes);
-    if !heat_is_good(fs, paths) {
-        report.note(&path, "is damaged: what compaction has learned is learned anew");
+    if !fs.exists(&path)? {
+        return Ok(());
     }
+    if let Some(bytes) = length(fs, &path) {
+        report.heat.add(bytes);
+        report.bytes += bytes;
+        progress(bytes);
+    }
+    if !heat_is_good(fs, paths) {
+        report.note(&path, "cannot be read: what compaction has learned is learned anew");
+    }
+    Ok(())
 }
 
 /// Counts the files that are no part of the store; without a state none is.

@@ -9,6 +9,7 @@
 #[allow(dead_code)]
 #[path = "../corruption/damage.rs"]
 mod damage;
+mod failing;
 mod flips;
 mod places;
 #[allow(dead_code)]
