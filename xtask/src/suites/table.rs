@@ -7,7 +7,7 @@ pub(super) const SUITES: &[Suite] = &[
         name: "model",
         about: "every verb of a store against a map, under 18 sets of options",
         test: &["-p", "nori-lsm", "--test", "model", "programs::"],
-        seeds: 160,
+        seeds: 300,
     },
     Suite {
         name: "sim",
