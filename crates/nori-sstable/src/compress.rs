@@ -65,13 +65,17 @@ fn decompress(payload: &[u8]) -> Result<Vec<u8>, Bad> {
     let mut reader = Reader::new(payload);
     let len = usize::try_from(reader.varint()?).map_err(|_| DAMAGED)?;
     let packed = reader.rest();
-    let len_max = packed.len().saturating_mul(EXPANSION_MAX);
-    if len > len_max || len as u64 > CONTENT_BYTES_MAX {
+    if !is_possible(len, packed.len()) {
         return Err(Bad::Damaged("content length of a compressed block"));
     }
     let mut content = vec![0; len];
     let made = lz4_flex::block::decompress_into(packed, &mut content).map_err(|_| DAMAGED)?;
     if made == len { Ok(content) } else { Err(DAMAGED) }
+}
+
+/// Whether LZ4 can have made `packed` bytes of `len`, and a block of that size may be.
+fn is_possible(len: usize, packed: usize) -> bool {
+    len <= packed.saturating_mul(EXPANSION_MAX) && len as u64 <= CONTENT_BYTES_MAX
 }
 
 #[cfg(test)]
@@ -90,6 +94,14 @@ mod tests {
                 assert!(payload.len() <= data.len());
             }
         }
+    }
+
+    #[test]
+    fn lengths_are_possible_up_to_both_limits() {
+        let most = usize::try_from(CONTENT_BYTES_MAX).unwrap();
+        assert!(is_possible(0, 0) && is_possible(EXPANSION_MAX, 1) && is_possible(most, most));
+        assert!(!is_possible(1, 0) && !is_possible(EXPANSION_MAX + 1, 1));
+        assert!(!is_possible(most + 1, most) && is_possible(1, most));
     }
 
     #[test]
