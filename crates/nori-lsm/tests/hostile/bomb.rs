@@ -1,6 +1,6 @@
 //! Panics on purpose, and what keys may hold after some.
 
-use crate::hook::{Hook, Hooked, HookedClock};
+use crate::hook::{Hook, Hooked};
 use crate::{config, on};
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Once;
+use std::time::Duration;
 
 pub(crate) const PLANNED: &str = "a planned panic";
 
@@ -111,5 +112,30 @@ impl Expected {
             Some((key, _)) => Err(format!("{key:?} was never written")),
             None => Ok(()),
         }
+    }
+}
+
+/// A clock that calls a hook before it tells the time.
+#[derive(Clone)]
+pub(crate) struct HookedClock {
+    pub(crate) inner: Arc<dyn Clock>,
+    pub(crate) hook: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for HookedClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HookedClock").finish_non_exhaustive()
+    }
+}
+
+impl Clock for HookedClock {
+    fn now(&self) -> Duration {
+        (self.hook)();
+        self.inner.now()
+    }
+
+    fn unix_ms(&self) -> u64 {
+        (self.hook)();
+        self.inner.unix_ms()
     }
 }

@@ -11,6 +11,7 @@
 mod bomb;
 mod future;
 mod gone;
+#[path = "../support/hook.rs"]
 mod hook;
 mod kept;
 mod limits;
@@ -19,55 +20,18 @@ mod options;
 mod panics;
 mod paths;
 mod scarce;
+#[path = "../support/small.rs"]
+mod small;
 mod twice;
 
 use nori_env::sync::channel::{RecvTimeoutError, bounded};
-use nori_env::sync::{Arc, thread};
-use nori_env::{FileSystem, MemFs};
-use nori_lsm::{Background, Config, ErrorKind, Lsm};
+use nori_env::sync::thread;
+use nori_lsm::ErrorKind;
+use small::{ROOT, check, config, fill, key, on, tiny};
 use std::time::Duration;
-
-const ROOT: &str = "/store";
 
 /// How long anything here may take, also on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-fn config(fs: Arc<dyn FileSystem>) -> Config {
-    tiny(Config::default()).file_system(fs).background(Background::Manual)
-}
-
-/// Small files of every kind after a few writes.
-fn tiny(config: Config) -> Config {
-    config
-        .memtable_bytes(4096)
-        .block_bytes(256)
-        .table_bytes(4096)
-        .k_global(2)
-        .disk_reserve_bytes(Some(0))
-}
-
-fn on(disk: &MemFs) -> Arc<dyn FileSystem> {
-    Arc::new(disk.clone())
-}
-
-fn key(n: usize) -> Vec<u8> {
-    format!("key-{n:04}").into_bytes()
-}
-
-/// Writes `count` keys with values of the given generation.
-fn fill(store: &Lsm, count: usize, generation: usize) {
-    for n in 0..count {
-        store.put(key(n), format!("{generation}-{n}")).expect("writes");
-    }
-}
-
-fn check(store: &Lsm, count: usize, generation: usize) {
-    for n in 0..count {
-        let value = store.get(key(n)).expect("reads").expect("is there");
-        assert_eq!(value, format!("{generation}-{n}").into_bytes());
-    }
-    assert_eq!(store.iter().filter(|item| item.is_ok()).count(), count);
-}
 
 /// The kind of error of something whose value does not matter.
 fn kind<T>(result: nori_lsm::Result<T>) -> Result<(), ErrorKind> {

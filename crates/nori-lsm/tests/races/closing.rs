@@ -1,6 +1,6 @@
 //! Closing: nothing of this store touches its files once the lock is free.
 
-use crate::hooked::stopping;
+use crate::barrier::stopping;
 use crate::{ROOT, check, config, fill, on, open};
 use nori_env::sync::thread;
 use nori_env::{Fault, FaultFs, FaultRule, FsOp, MemFs};
@@ -14,7 +14,7 @@ const A_WHILE: Duration = Duration::from_millis(150);
 #[test]
 fn closing_waits_for_a_merge_on_another_thread() {
     let disk = MemFs::new(1);
-    let (fs, barrier) = stopping(&disk, "create", ".sst");
+    let (fs, barrier) = stopping(&disk, FsOp::Create, ".sst");
     let store = open(fs);
     for generation in 0..3 {
         fill(&store, 20, generation);
@@ -40,7 +40,7 @@ fn closing_waits_for_a_merge_on_another_thread() {
 #[test]
 fn closing_leaves_nothing_to_a_flush_on_another_thread() {
     let disk = MemFs::new(2);
-    let (fs, barrier) = stopping(&disk, "create", ".sst");
+    let (fs, barrier) = stopping(&disk, FsOp::Create, ".sst");
     let faults = FaultFs::new(fs);
     let store = Lsm::open_with(ROOT, config(nori_env::sync::Arc::new(faults.clone())));
     let store = store.expect("opens");
@@ -63,7 +63,7 @@ fn closing_leaves_nothing_to_a_flush_on_another_thread() {
 #[test]
 fn a_second_close_waits_for_the_first() {
     let disk = MemFs::new(3);
-    let (fs, barrier) = stopping(&disk, "create", ".sst");
+    let (fs, barrier) = stopping(&disk, FsOp::Create, ".sst");
     let store = open(fs);
     fill(&store, 10, 0);
     barrier.shut();

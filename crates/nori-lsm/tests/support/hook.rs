@@ -1,10 +1,8 @@
-//! A user's file system and clock that call a hook before everything they do. The hook may wait,
-//! or panic.
+//! A user's file system that calls a hook before everything it does. The hook may wait, or panic.
 
 use nori_env::sync::Arc;
-use nori_env::{Clock, File, FileLock, FileSystem, FsOp, FsResult, OpenMode};
+use nori_env::{File, FileLock, FileSystem, FsOp, FsResult, OpenMode};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Called with what is done and to which path.
 pub(crate) type Hook = Arc<dyn Fn(FsOp, &Path) + Send + Sync>;
@@ -154,30 +152,5 @@ impl File for HookedFile {
     fn len(&self) -> FsResult<u64> {
         self.call(FsOp::Length);
         self.file.len()
-    }
-}
-
-/// A clock that calls a hook before it tells the time.
-#[derive(Clone)]
-pub(crate) struct HookedClock {
-    pub(crate) inner: Arc<dyn Clock>,
-    pub(crate) hook: Arc<dyn Fn() + Send + Sync>,
-}
-
-impl std::fmt::Debug for HookedClock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HookedClock").finish_non_exhaustive()
-    }
-}
-
-impl Clock for HookedClock {
-    fn now(&self) -> Duration {
-        (self.hook)();
-        self.inner.now()
-    }
-
-    fn unix_ms(&self) -> u64 {
-        (self.hook)();
-        self.inner.unix_ms()
     }
 }
