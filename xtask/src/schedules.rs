@@ -15,12 +15,23 @@ const SEEDS: &str = "40";
 const REMEDY: &str = "the line that begins with NORI_SEED repeats the schedule that failed";
 
 pub(crate) fn step(context: &Context, args: &[String]) -> Result<(), Failure> {
-    let (seeds, time) = match args {
-        [] => (SEEDS, None),
-        [flag, seeds] if flag == "--seeds" => (seeds.as_str(), None),
-        [flag, minutes] if flag == "--minutes" => (SEEDS, minutes.parse::<u64>().ok()),
+    let size = match args {
+        [] => ("NORI_SEEDS", SEEDS.to_owned()),
+        [flag, seeds] if flag == "--seeds" => ("NORI_SEEDS", seeds.clone()),
+        [flag, minutes] if flag == "--minutes" => {
+            let minutes = minutes.parse::<u64>();
+            let minutes = minutes.map_err(|e| Failure::new(e.to_string(), "say --minutes 10"))?;
+            ("NORI_SECONDS", (minutes * 60).to_string())
+        }
         _ => return Err(Failure::new("schedules takes --seeds N or --minutes N", "see --help")),
     };
+    let lines = run(context, &[size])?;
+    print!("{}{}", suites::table_of(&lines), plants::table_of(&lines));
+    Ok(())
+}
+
+/// Runs all scenarios in the size that the environment says; returns their suites' lines.
+pub(crate) fn run(context: &Context, size: &[(&str, String)]) -> Result<Vec<String>, Failure> {
     let log = Log::new(context)?;
     let mut command = shell::cargo(&context.workspace.root);
     command.args(["test", "--release", "-p", "nori-lsm", "--test", "schedules"]);
@@ -29,10 +40,7 @@ pub(crate) fn step(context: &Context, args: &[String]) -> Result<(), Failure> {
     command.env("CARGO_TARGET_DIR", context.workspace.root.join("target/shuttle"));
     command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_DEBUG", "none");
     command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true").env("RUST_BACKTRACE", "0");
-    match time {
-        Some(minutes) => command.env("NORI_SECONDS", (minutes * 60).to_string()),
-        None => command.env("NORI_SEEDS", seeds),
-    };
+    command.envs(size.iter().map(|(name, value)| (name, value)));
     log.hand_to(&mut command);
     let ran = shell::run_and_keep(&mut command)?;
     let tally = Tally::of(&ran.lines);
@@ -40,7 +48,5 @@ pub(crate) fn step(context: &Context, args: &[String]) -> Result<(), Failure> {
     if !ran.ok || tally.is_empty() {
         return Err(Failure::new(format!("schedules: {tally}"), REMEDY));
     }
-    let lines = log.lines();
-    print!("{}{}", suites::table_of(&lines), plants::table_of(&lines));
-    Ok(())
+    Ok(log.lines())
 }

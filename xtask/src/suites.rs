@@ -21,8 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::shell;
 use crate::tally::Tally;
+use crate::{schedules, shell};
 use table::SUITES;
 
 /// One suite; several tests may share its name.
@@ -104,10 +104,13 @@ pub(crate) fn suites(context: &Context, args: &[String]) -> Result<(), Failure> 
     let run = |suite: &Suite, command: &mut Command| {
         command.env("NORI_SUITE_SEEDS", format!("{}={}", suite.name, suite.seeds));
     };
-    run_each(context, &chosen, &[], run)
+    let (report, findings) = run_each(context, &chosen, &[], run)?;
+    print!("{}", report.table());
+    Failure::of_findings(&findings, REMEDY)
 }
 
-/// `cargo xtask soak [--minutes N] [NAME..]`: the time is shared among the chosen suites.
+/// `cargo xtask soak [--minutes N] [NAME..]`: the time is shared among the chosen suites; all of
+/// them, and the schedules, if none is named.
 pub(crate) fn soak(context: &Context, args: &[String]) -> Result<(), Failure> {
     let (minutes, names) = match args {
         [flag, minutes, names @ ..] if flag == "--minutes" => (minutes.parse().ok(), names),
@@ -116,14 +119,26 @@ pub(crate) fn soak(context: &Context, args: &[String]) -> Result<(), Failure> {
     let minutes: u64 =
         minutes.ok_or_else(|| Failure::new("no number of minutes", "say --minutes 60"))?;
     let chosen = choose(names)?;
-    let seconds = (minutes * 60 / chosen.len() as u64).max(1);
+    let with_schedules = names.is_empty();
+    let parts = chosen.len() as u64 + u64::from(with_schedules);
+    let seconds = (minutes * 60 / parts).max(1);
     let first = first_seed();
-    println!("{seconds} s for each of {} suites, seeds from {first} on", chosen.len());
+    println!("{seconds} s for each of {parts} suites, seeds from {first} on");
     let run = |_: &Suite, command: &mut Command| {
         command.env("NORI_SECONDS", seconds.to_string());
         command.env("NORI_FIRST", first.to_string());
     };
-    run_each(context, &chosen, &["--profile", "soak"], run)
+    let (mut report, mut findings) = run_each(context, &chosen, &["--profile", "soak"], run)?;
+    if with_schedules {
+        println!("-- schedules: threads of the whole engine under shuttle");
+        let size = [("NORI_SECONDS", seconds.to_string()), ("NORI_FIRST", first.to_string())];
+        match schedules::run(context, &size) {
+            Ok(lines) => report.0.extend(Report::read(&lines).0),
+            Err(failure) => findings.push(failure.to_string()),
+        }
+    }
+    print!("{}", report.table());
+    Failure::of_findings(&findings, REMEDY)
 }
 
 /// The minute of the start, so that each soak begins with other seeds and says with which.
@@ -154,7 +169,7 @@ fn run_each(
     suites: &[&Suite],
     profile: &[&str],
     size: impl Fn(&Suite, &mut Command),
-) -> Result<(), Failure> {
+) -> Result<(Report, Vec<String>), Failure> {
     let mut all = Report::default();
     let mut findings = Vec::new();
     for suite in suites {
@@ -178,8 +193,7 @@ fn run_each(
         }
         all.0.extend(report.0);
     }
-    print!("{}", all.table());
-    Failure::of_findings(&findings, REMEDY)
+    Ok((all, findings))
 }
 
 impl Report {
