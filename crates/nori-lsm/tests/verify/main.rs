@@ -11,6 +11,7 @@
 mod damage;
 mod failing;
 mod flips;
+mod logs;
 mod places;
 #[allow(dead_code)]
 #[path = "../corruption/sample.rs"]
