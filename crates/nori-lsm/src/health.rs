@@ -2,8 +2,8 @@
 //!
 //! 1. Work that failed waits before it is tried again, longer each time. Work on one slot waits by
 //!    itself: neither its failures nor other slots' successes change when the others are tried.
-//! 2. Damage is told by an event once for each place, whoever meets it: a reader, a merge or a
-//!    check. It is forgotten when its file is deleted.
+//! 2. Damage is told by an event once for each place, whoever meets it, a reader or a merge. It is
+//!    forgotten when its file is deleted. What a verification finds stands in its report.
 
 use crate::error::Error;
 use nori_env::sync::Mutex;
