@@ -8,7 +8,7 @@
 
 use crate::{Destination, Error, MergeIter, Output, Result, Retain, RunIter, write_tables};
 use nori_env::sync::Arc;
-use nori_manifest::Run;
+use nori_manifest::{Run, TableRef};
 use nori_sstable::TableCache;
 use nori_types::{InternalIterator, SeqNo};
 
@@ -51,9 +51,10 @@ where
     let newest_first = runs.iter().rev();
     let iter = |run| RunIter::new(Arc::clone(run), Arc::clone(tables)).bypassing_cache();
     let mut merged = MergeIter::new(newest_first.map(iter).collect());
-    let mut output = write_tables(&mut merged, retain, to)?;
-    let refs = runs.iter().flat_map(|run| &run.tables);
-    output.stats.input_bytes = refs.map(|table| table.bytes).fold(0, u64::saturating_add);
+    let inputs: Vec<TableRef> = runs.iter().flat_map(|run| &run.tables).cloned().collect();
+    let to = Destination { inputs: &inputs, ..*to };
+    let mut output = write_tables(&mut merged, retain, &to)?;
+    output.stats.input_bytes = inputs.iter().map(|table| table.bytes).fold(0, u64::saturating_add);
     Ok(output)
 }
 

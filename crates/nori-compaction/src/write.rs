@@ -16,10 +16,13 @@ use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::{AtomicBool, Ordering};
 use nori_env::{File, FileSystem, OpenMode};
+use nori_manifest::TableRef;
 use nori_sstable::{TableBuilder, TableOptions};
 use nori_types::{
-    FileName, FileNumber, InternalIterator, InternalKey, SeqNo, TableMeta, ValueKind,
+    FileName, FileNumber, InternalIterator, InternalKey, KeyRange, SeqNo, TableMeta, ValueKind,
+    successor,
 };
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// How many bytes of entries are read between two looks at the flag that cancels.
@@ -44,6 +47,8 @@ pub struct Destination<'a> {
     pub table_bytes: u64,
     /// Keys at which a table is ended too, ascending; empty for none.
     pub guards: &'a [Bytes],
+    /// What is merged into these tables; empty for a flush.
+    pub inputs: &'a [TableRef],
     /// Set by another thread to end the job with [`Error::Cancelled`].
     pub cancelled: Option<&'a AtomicBool>,
     /// Told, every 256 KiB or so, how many bytes of entries were read since it was last told.
@@ -70,6 +75,7 @@ impl<'a> Destination<'a> {
             table,
             table_bytes,
             guards: &[],
+            inputs: &[],
             cancelled: None,
             progress: None,
             writeback_bytes: None,
@@ -78,6 +84,18 @@ impl<'a> Destination<'a> {
 
     fn path(&self, number: FileNumber) -> PathBuf {
         self.dir.join(FileName::Table(number).to_string())
+    }
+
+    /// The inputs that are merged with all the keys they have in a range. Of others a part that is
+    /// not merged here may hold newer versions.
+    fn merged_within(&self, span: &KeyRange) -> Vec<FileNumber> {
+        let all_of = |table: &&TableRef| {
+            let meta = &table.file.meta;
+            let wanted = span.intersection(&KeyRange::new(meta.smallest.clone(), Some(meta.end())));
+            !wanted.is_empty() && table.range.intersection(&wanted) == wanted
+        };
+        let numbers = self.inputs.iter().filter(all_of).map(|table| table.file.number());
+        numbers.collect::<BTreeSet<FileNumber>>().into_iter().collect()
     }
 
     fn pulse(&self, bytes: u64) -> Result<()> {
@@ -179,6 +197,7 @@ where
 struct OpenTable {
     file: Arc<dyn File>,
     builder: TableBuilder,
+    first_key: Bytes,
     /// How long the table was when its file was last synced, about.
     synced_bytes: u64,
 }
@@ -212,7 +231,11 @@ impl<'a> Writer<'a> {
         }
         let open = match &mut self.open {
             Some(open) => open,
-            None => self.open.insert(Self::create(self.to, &mut self.made)?),
+            None => {
+                let open = self.open.insert(Self::create(self.to, &mut self.made)?);
+                open.first_key = Bytes::copy_from_slice(key.user_key);
+                open
+            }
         };
         open.builder.add(key, value)?;
         match self.to.writeback_bytes {
@@ -235,13 +258,14 @@ impl<'a> Writer<'a> {
         made.push(number);
         let id = to.fs.random();
         let builder = TableBuilder::new(Arc::clone(&file), number, id, *to.table);
-        Ok(OpenTable { file, builder, synced_bytes: 0 })
+        Ok(OpenTable { file, builder, first_key: Bytes::new(), synced_bytes: 0 })
     }
 
     /// Ends the open table.
     fn cut(&mut self) -> Result<()> {
-        if let Some(OpenTable { file, builder, .. }) = self.open.take() {
-            let meta = builder.finish()?;
+        if let Some(OpenTable { file, builder, first_key, .. }) = self.open.take() {
+            let span = KeyRange::new(first_key, builder.last_user_key().map(successor));
+            let meta = builder.merged_from(&self.to.merged_within(&span)).finish()?;
             file.sync_data()?;
             self.tables.push(meta);
         }

@@ -15,7 +15,7 @@ use crate::format::{
 };
 use crate::index::shortest_separator;
 use crate::options::TableOptions;
-use crate::properties::Properties;
+use crate::properties::{MERGED_FROM_MAX, Properties};
 use crate::writer::BlockWriter;
 use bytes::Bytes;
 use nori_bloom::FilterBuilder;
@@ -83,6 +83,16 @@ impl TableBuilder {
         self
     }
 
+    /// Says which tables were merged into this one with all keys they have between its first and
+    /// its last, ascending, at most 256; more are as none. Noted in the properties if an entry has
+    /// the sequence number zero.
+    pub fn merged_from(mut self, tables: &[FileNumber]) -> TableBuilder {
+        if tables.len() <= MERGED_FROM_MAX {
+            self.properties.merged_from = tables.to_vec();
+        }
+        self
+    }
+
     /// Adds the next entry. After [`Error::Io`] the builder is of no more use; after any other
     /// error the entry was refused and the builder goes on.
     pub fn add(&mut self, key: InternalKey<'_>, value: &[u8]) -> Result<()> {
@@ -141,6 +151,9 @@ impl TableBuilder {
         let (payload, tag) = self.compressor.payload(self.index.finish());
         let index = self.writer.block(payload, tag)?;
         self.properties.largest = self.last.map(|l| Bytes::from(l.user_key)).unwrap_or_default();
+        if self.properties.seq_min > SeqNo::ZERO {
+            self.properties.merged_from.clear();
+        }
         let properties = self.writer.block(&self.properties.encode(), TAG_PLAIN)?;
         let id = self.writer.id();
         let file_bytes = self.writer.offset() + FOOTER_BYTES as u64;

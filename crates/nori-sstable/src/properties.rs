@@ -3,7 +3,7 @@
 
 use crate::error::Bad;
 use bytes::Bytes;
-use nori_types::{Reader, SeqNo, put_varint};
+use nori_types::{FileNumber, Reader, SeqNo, put_varint};
 use std::collections::BTreeMap;
 
 /// The only order of user keys there is.
@@ -35,7 +35,14 @@ pub struct Properties {
     pub largest: Bytes,
     /// When the table was written, in milliseconds since 1970; 0 if the writer did not say.
     pub created_unix_ms: u64,
+    /// The tables that were merged into it with all keys they have between its first and its last,
+    /// ascending, if the merge made sequence numbers zero: a key that is here is not newer there.
+    /// Empty for other tables, and where they are more than 256.
+    pub merged_from: Vec<FileNumber>,
 }
+
+/// So many tables are named.
+pub(crate) const MERGED_FROM_MAX: usize = 256;
 
 impl Properties {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -44,7 +51,7 @@ impl Properties {
             put_varint(&mut out, value);
             out
         };
-        let fields = BTreeMap::from([
+        let mut fields = BTreeMap::from([
             ("comparator", BYTEWISE.to_vec()),
             ("created_unix_ms", number(self.created_unix_ms)),
             ("data_blocks", number(self.data_blocks)),
@@ -58,6 +65,11 @@ impl Properties {
             ("smallest", self.smallest.to_vec()),
             ("tombstones", number(self.tombstones)),
         ]);
+        if !self.merged_from.is_empty() {
+            let mut numbers = Vec::new();
+            self.merged_from.iter().for_each(|file| put_varint(&mut numbers, file.0));
+            fields.insert("merged_from", numbers);
+        }
         let mut out = Vec::new();
         for (name, value) in &fields {
             put_varint(&mut out, name.len() as u64);
@@ -102,6 +114,10 @@ impl Properties {
                 self.largest = Bytes::copy_from_slice(value);
                 return Ok(());
             }
+            b"merged_from" => {
+                self.merged_from = numbers(value)?;
+                return Ok(());
+            }
             b"seq_min" => {
                 self.seq_min = SeqNo::new(number(value)?);
                 return Ok(());
@@ -122,6 +138,14 @@ impl Properties {
         *field = number(value)?;
         Ok(())
     }
+}
+
+fn numbers(value: &[u8]) -> Result<Vec<FileNumber>, Bad> {
+    let (mut reader, mut numbers) = (Reader::new(value), Vec::new());
+    while !reader.is_empty() {
+        numbers.push(FileNumber(reader.varint()?));
+    }
+    Ok(numbers)
 }
 
 fn number(value: &[u8]) -> Result<u64, Bad> {
@@ -149,6 +173,7 @@ mod tests {
             smallest: Bytes::new(),
             largest: Bytes::from_static(b"\xff"),
             created_unix_ms: 1_700_000_000_000,
+            merged_from: vec![FileNumber(7), FileNumber(u64::MAX)],
         }
     }
 
@@ -162,6 +187,14 @@ mod tests {
         let mut unordered = bytes;
         unordered.extend_from_slice(b"\x01a\x00");
         assert!(Properties::decode(&unordered).is_err());
+    }
+
+    #[test]
+    fn a_table_that_was_not_merged_names_no_tables() {
+        let plain = Properties { merged_from: Vec::new(), ..sample() };
+        let bytes = plain.encode();
+        assert!(!bytes.windows(11).any(|name| name == b"merged_from"));
+        assert_eq!(Properties::decode(&bytes), Ok(plain));
     }
 
     #[test]

@@ -219,3 +219,58 @@ fn a_missing_input_ends_the_merge_and_leaves_no_output() {
     assert!(matches!(outcome, Err(Error::Table(_))));
     assert_eq!(slot.world.files().len(), before.len() - 1);
 }
+
+/// Where numbers of entries became zero, the tables say what they were merged from.
+#[test]
+fn tables_of_a_merge_of_all_that_is_old_name_its_inputs() {
+    let mut slot = Slot::new(4);
+    for round in 0..4 {
+        for n in 0..60 {
+            slot.write(format!("key {n:02} {round}").as_bytes(), Some(b"some value"));
+        }
+        slot.flush();
+    }
+    let numbers = |runs: &[Arc<Run>]| -> Vec<FileNumber> {
+        let refs = runs.iter().flat_map(|run| &run.tables);
+        let mut numbers: Vec<FileNumber> = refs.map(|table| table.file.number()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let named = |slot: &Slot, run: &Run| -> Vec<Vec<FileNumber>> {
+        let tables = &slot.world.tables;
+        let open = |t: &TableRef| tables.open(&t.file.meta).unwrap().properties().clone();
+        run.tables.iter().map(|table| open(table).merged_from).collect()
+    };
+    let (old, young) = (numbers(&slot.runs[..2]), numbers(&slot.runs[2..]));
+    assert!(old.len() > 2 && young.len() > 2);
+    assert!(slot.runs.iter().flat_map(|run| named(&slot, run)).all(|names| names.is_empty()));
+    slot.compact(2..4, false);
+    slot.compact(0..2, false);
+    assert!(slot.runs[0].tables.len() > 1);
+    let names = named(&slot, &slot.runs[0]);
+    assert!(names.iter().all(|names| !names.is_empty() && names.len() < old.len()));
+    let mut all: Vec<FileNumber> = names.concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, old, "each table those that it overlaps, together all");
+    // Their entries have numbers.
+    assert!(named(&slot, &slot.runs[1]).iter().all(|names| names.is_empty()));
+    // Between its first and its last key all of a part that was cut is there.
+    let at = nori_types::successor(&slot.runs[0].tables[0].file.meta.smallest);
+    slot.split_clips(&at);
+    let cut = slot.runs[0].tables.iter().find(|table| !table.is_whole()).unwrap().clone();
+    let merge = |run: Arc<Run>| {
+        let retain = Retain::new(vec![SeqNo::new(9999)], true, |_| None);
+        let output = slot.job(|to| {
+            let to = Destination { table_bytes: 1 << 20, ..*to };
+            compact(&[run], &slot.world.tables, retain, &to)
+        });
+        named(&slot, &whole_run(&output.unwrap().tables))
+    };
+    let part = (Arc::clone(&cut.file), cut.range.clone());
+    assert_eq!(merge(run([part.clone()])), [vec![cut.file.number()]]);
+    // With a key behind the cut it is not: of the other part nothing is known here.
+    let behind = slot.world.write(&[Entry::put("key 59 9", 999, "value")], 400);
+    let far = (file(&behind[0]), KeyRange::new(behind[0].smallest.clone(), Some(behind[0].end())));
+    assert_eq!(merge(run([part, far])), [vec![behind[0].number]]);
+}

@@ -3,9 +3,10 @@
 //! 1. Of two entries with one key and one number, that of the source given first is shown.
 //! 2. A source is opened when the walk comes to its first key, and let go behind its last.
 //! 3. A merge of all that is old makes sequence numbers zero. Between an entry with a number and
-//!    one without, from a table that was made later, nothing decides: the first may be newer, or
-//!    be what was merged. The first is taken, and the key counts as doubtful. From a table made
-//!    before it is older for sure. What is spent gives way.
+//!    one without, from a table that was made later, numbers do not decide: the first may be newer,
+//!    or be what was merged. If the later table says that it was merged from the other's, it is
+//!    newer. Else the first is taken, and the key counts as doubtful. From a table made before it
+//!    is older for sure. What is spent gives way.
 
 use super::report::RepairReport;
 use super::tables::{Opened, Tables};
@@ -62,6 +63,8 @@ pub(super) struct Source {
     /// `None`: the log.
     number: Option<FileNumber>,
     standing: Standing,
+    /// What it was merged from, as far as it says; known once it is open.
+    merged_from: Vec<FileNumber>,
     state: State,
 }
 
@@ -87,12 +90,14 @@ impl Source {
     /// in them, so what is there is newer than what was merged.
     pub(super) fn of_log(mem: &Mem, range: &KeyRange) -> Source {
         let (range, state) = (range.clone(), State::Open(Walk::Mem(mem.table.iter())));
-        Source { range, number: None, standing: Standing::Live, state }
+        let (standing, merged_from) = (Standing::Live, Vec::new());
+        Source { range, number: None, standing, merged_from, state }
     }
 
     /// A table, opened when its first key is due. `range` starts where it may begin.
     pub(super) fn of_table(number: FileNumber, range: KeyRange, standing: Standing) -> Source {
-        Source { range, number: Some(number), standing, state: State::Closed }
+        let (number, merged_from, state) = (Some(number), Vec::new(), State::Closed);
+        Source { range, number, standing, merged_from, state }
     }
 
     fn walk(&self) -> Option<&Walk> {
@@ -210,15 +215,32 @@ impl Newest {
 
     /// Which of the entries of one key counts, given by age as far as numbers tell.
     fn best(&self, group: &[(usize, SeqNo)]) -> (usize, SeqNo) {
-        let standing = |at: usize| self.sources.get(at).map(|source| source.standing);
         let first = group.first().copied().unwrap_or_default();
-        let is_spent = |at: usize| standing(at) == Some(Standing::Spent);
-        let other = group.iter().find(|(at, _)| !is_spent(*at));
-        match other {
-            // What is spent may well have gone into it.
-            Some(other) if is_spent(first.0) && other.1 == SeqNo::ZERO => *other,
-            _ => first,
+        let zeros = || group.iter().filter(|(_, seq)| *seq == SeqNo::ZERO);
+        let is_merged = |at: usize| zeros().any(|(zero, _)| self.is_in(at, *zero));
+        // What is newer than the highest number is newer than all numbers.
+        let found = match first {
+            (at, _) if is_merged(at) => zeros().find(|(zero, _)| !is_merged(*zero)).copied(),
+            _ => None,
+        };
+        let found = found.unwrap_or(first);
+        // What is spent may well have gone into what has no number.
+        let is_live =
+            |at: usize| self.sources.get(at).is_some_and(|s| s.standing != Standing::Spent);
+        let live = group.iter().find(|(at, _)| is_live(*at));
+        match live {
+            Some(live) if !is_live(found.0) && live.1 == SeqNo::ZERO => *live,
+            _ => found,
         }
+    }
+
+    /// Whether a table says that it was merged from the other. A state knows better.
+    fn is_in(&self, at: usize, merged: usize) -> bool {
+        let (Some(at), Some(merged)) = (self.sources.get(at), self.sources.get(merged)) else {
+            return false;
+        };
+        at.standing != Standing::Live
+            && at.number.is_some_and(|number| merged.merged_from.binary_search(&number).is_ok())
     }
 
     fn value(&self, at: usize) -> Option<Bytes> {
@@ -243,12 +265,11 @@ impl Newest {
         tables: &mut Tables<'_>,
         report: &mut RepairReport,
     ) -> Result<()> {
-        let Some(Source { range, number: Some(number), state, .. }) = self.sources.get_mut(at)
-        else {
-            return Ok(());
-        };
+        let Some(source) = self.sources.get_mut(at) else { return Ok(()) };
+        let Source { range, number: Some(number), state, .. } = source else { return Ok(()) };
         match tables.open(*number, range, report)? {
-            Opened::Table(iter) => {
+            Opened::Table(iter, merged_from) => {
+                source.merged_from = merged_from;
                 let mut walk = Walk::Table(iter);
                 walk.seek(&range.lo)?;
                 *state = State::Open(walk);

@@ -19,7 +19,8 @@ const IDLE_MAX: usize = 16;
 
 /// What comes of opening a table.
 pub(super) enum Opened {
-    Table(TableIter),
+    /// With the tables that it was merged from.
+    Table(TableIter, Vec<FileNumber>),
     /// Nothing can be had from it, but from these.
     Instead(Vec<Source>),
 }
@@ -90,7 +91,8 @@ impl<'a> Tables<'a> {
     ) -> Result<Opened> {
         let evidence = self.evidence;
         if let Some(table) = self.table(number, report)? {
-            return Ok(Opened::Table(table.salvage_iter(&self.losses)));
+            let merged_from = table.properties().merged_from.clone();
+            return Ok(Opened::Table(table.salvage_iter(&self.losses), merged_from));
         }
         let mut instead = Vec::new();
         if !evidence.spent.contains(&number) {

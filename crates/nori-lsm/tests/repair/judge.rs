@@ -88,7 +88,8 @@ pub(crate) fn compare(
             return Err(format!("{} is back", key.escape_ascii()));
         }
     }
-    missing(sample, &hurt, &found)
+    let doubtful = report.filter(|_| !knows_names).map_or(0, doubtful);
+    missing(sample, &hurt, doubtful, &found)
 }
 
 /// Whether the report says that tables of old stood in for a lost one that held such keys.
@@ -101,18 +102,29 @@ fn stood_in(report: &RepairReport, key: &Stored) -> bool {
         })
 }
 
+/// Of how many keys the report says that an older version may show.
+fn doubtful(report: &RepairReport) -> usize {
+    let count = |warning: &String| -> Option<usize> {
+        let (count, _) = warning.strip_prefix("of ")?.split_once(" keys two versions")?;
+        count.parse().ok()
+    };
+    report.warnings.iter().find_map(count).unwrap_or(0)
+}
+
 fn missing(
     sample: &Sample,
     hurt: &BTreeSet<Stored>,
+    doubtful: usize,
     found: &BTreeMap<Stored, Vec<u8>>,
 ) -> Result<(), String> {
+    let mut wrong = Vec::new();
     for (key, value) in sample.whole.iter().filter(|(key, _)| !hurt.contains(*key)) {
         let shown = key.escape_ascii();
         match found.get(key) {
-            None => return Err(format!("{shown} is missing")),
-            Some(found) if found != value => return Err(format!("{shown} has an old value")),
+            None => wrong.push(format!("{shown} is missing")),
+            Some(found) if found != value => wrong.push(format!("{shown} has an old value")),
             Some(_) => {}
         }
     }
-    Ok(())
+    if wrong.len() <= doubtful { Ok(()) } else { Err(wrong.join(", ")) }
 }

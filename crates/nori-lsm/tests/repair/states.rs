@@ -105,31 +105,74 @@ fn the_newest_value_wins_without_a_manifest() {
     assert_eq!(report.warnings.len(), 2, "{report:?}");
 }
 
-/// Tables that were merged are left over beside what was made of them. With all of them there the
-/// numbers decide; with one of them nothing does, and the report says so.
+/// A table that was merged is left over beside what was made of it, whose entries have no numbers.
+/// What was merged last is named by the later table; of what went before nothing is known, and the
+/// report says so.
 #[test]
-fn leftovers_of_merges_are_told_of_without_a_manifest() {
-    for all in [true, false] {
+fn a_leftover_of_the_last_merge_is_old_and_one_of_others_is_told_of() {
+    for merges in 1..=3 {
         let mut bench = Bench::new();
         bench.put("a", "old").put("b", "same").flush();
-        let mut inputs = bench.tables();
-        bench.put("a", "merged").flush();
-        if all {
-            inputs = bench.tables();
+        let leftover = bench.tables();
+        for n in 1..=merges {
+            bench.put("a", &format!("merged {n}")).flush();
+            bench.store().compact().expect("merges");
         }
-        bench.store().compact().expect("merges");
         bench.kill();
         let output = bench.tables().pop().expect("the merged table");
         bench.remove(|name| matches!(name, FileName::Table(_)));
-        bench.restore(&inputs);
+        bench.restore(&leftover);
         bench.restore(&[output]);
         bench.lose_manifests();
         let (report, found) = bench.repair();
-        let wanted = if all { "merged" } else { "old" };
-        assert_eq!(found, contents([("a", wanted), ("b", "same")]));
-        let doubt = report.warnings.iter().find(|warning| warning.contains("of 1 keys"));
-        assert_eq!(doubt.is_some(), !all, "{report:?}");
+        let wanted = if merges == 1 { "merged 1" } else { "old" };
+        assert_eq!(found, contents([("a", wanted), ("b", "same")]), "{merges} merges");
+        let doubt = report.warnings.iter().any(|warning| warning.contains("of 1 keys"));
+        assert_eq!(doubt, merges > 1, "{report:?}");
     }
+}
+
+/// Leftovers of several ages: what is newer than the newest of them is newer than all.
+#[test]
+fn what_the_newest_leftover_went_into_is_newer_than_older_ones() {
+    let mut bench = Bench::new();
+    bench.put("a", "oldest").flush();
+    let mut leftover = bench.tables();
+    bench.put("a", "older").flush();
+    bench.store().compact().expect("merges");
+    bench.put("a", "old").flush();
+    leftover.extend(bench.tables().pop());
+    bench.put("a", "merged").flush();
+    bench.store().compact().expect("merges");
+    bench.kill();
+    let output = bench.tables().pop().expect("the merged table");
+    bench.remove(|name| matches!(name, FileName::Table(_)));
+    bench.restore(&leftover);
+    bench.restore(&[output]);
+    bench.lose_manifests();
+    let (report, found) = bench.repair();
+    assert_eq!(found, contents([("a", "merged")]));
+    assert!(!report.warnings.iter().any(|warning| warning.contains("of 1 keys")), "{report:?}");
+}
+
+/// With all tables of a chain of merges there, the last one rules.
+#[test]
+fn the_last_of_a_chain_of_merges_rules() {
+    let mut bench = Bench::new();
+    bench.put("a", "old").put("b", "same").flush();
+    let mut all = bench.tables();
+    for n in 1..=3 {
+        bench.put("a", &format!("merged {n}")).flush();
+        all.extend(bench.tables());
+        bench.store().compact().expect("merges");
+        all.extend(bench.tables());
+    }
+    bench.kill();
+    bench.restore(&all);
+    bench.lose_manifests();
+    let (report, found) = bench.repair();
+    assert_eq!(found, contents([("a", "merged 3"), ("b", "same")]));
+    assert!(!report.warnings.iter().any(|warning| warning.contains("of 1 keys")), "{report:?}");
 }
 
 /// The making of a manifest failed, so the one before it went on; the failed one has the higher

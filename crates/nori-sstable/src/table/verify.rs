@@ -49,6 +49,7 @@ impl<'a> Check<'a> {
         let seen = Properties {
             seq_min: SeqNo::MAX,
             created_unix_ms: parts.properties.created_unix_ms,
+            merged_from: parts.properties.merged_from.clone(),
             ..Properties::default()
         };
         Check { file, parts, last: None, seen }
