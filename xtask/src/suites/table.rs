@@ -82,6 +82,24 @@ pub(super) const SUITES: &[Suite] = &[
         seeds: 30,
     },
     Suite {
+        name: "verify-several",
+        about: "several damages at once; then all listed",
+        test: &["-p", "nori-lsm", "--test", "verify", "several_damages"],
+        seeds: 24,
+    },
+    Suite {
+        name: "verify-damage",
+        about: "files cut, swapped, removed; a verification and opening agree",
+        test: &["-p", "nori-lsm", "--test", "verify", "a_store_without_problems"],
+        seeds: 4,
+    },
+    Suite {
+        name: "verify-crash",
+        about: "kills and power cuts leave nothing for a verification to find",
+        test: &["-p", "nori-lsm", "--test", "verify", "crashes_leave"],
+        seeds: 40,
+    },
+    Suite {
         name: "repair",
         about: "files removed, cut, overwritten; then repaired into a new store",
         test: &[

@@ -9,10 +9,14 @@ use crate::batch::{BadPayload, Operations};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::store::{Paths, check_log, list};
+use nori_env::OpenMode;
 use nori_manifest::Version;
 use nori_types::{FileName, FileNumber};
 use nori_wal::{Position, Replayed};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Where a segment's header says that its file had an earlier life.
+const IGNORABLE_AT: usize = 16;
 
 /// Reads the log.
 pub(super) fn verify_log(
@@ -167,14 +171,30 @@ impl<'a> Listing<'a> {
         number: u64,
         previous_end: Option<u64>,
     ) {
-        let (Some((last, Some(ended))), Some(wanted)) = (before, previous_end) else { return };
+        let Some((last, Some(ended))) = before else { return };
         let path = segment_path(self.paths, last);
-        let is_told = self.problems.iter().any(|told| told.covers(&path, ended));
-        if last + 1 == number && ended < wanted && !is_told {
-            let what = "records are missing that the next segment follows";
+        if last + 1 != number || self.problems.iter().any(|told| told.covers(&path, ended)) {
+            return;
+        }
+        let (wanted, what) = match previous_end {
+            Some(wanted) => (wanted, "records are missing that the next segment follows"),
+            // The next header cannot tell; zeros are all that follows the last record then.
+            None => (self.written_end(&path), "bytes that are no record"),
+        };
+        if ended < wanted {
             let found = Finding::new(&path, Some(ended), what);
             self.problems.push(found.with_bytes(Some(wanted - ended)));
         }
+    }
+
+    /// Behind the last byte of a file that is not zero; 0 where stale bytes may follow the records.
+    fn written_end(&self, path: &Path) -> u64 {
+        let file = self.config.file_system.open(path, OpenMode::Read);
+        let bytes = file.and_then(|file| file.read_all()).unwrap_or_default();
+        if bytes.get(IGNORABLE_AT).is_none_or(|bits| *bits != 0) {
+            return 0;
+        }
+        bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at as u64 + 1)
     }
 
     fn finish(mut self, report: &mut VerifyReport) {

@@ -39,6 +39,10 @@ pub(super) fn verify_manifest(
     if let Some(number) = named.filter(|number| !all.contains(number)) {
         report.problem(&path_of(paths, number), "the file that CURRENT names is missing");
     }
+    if named.is_none() && all.is_empty() {
+        report
+            .problem(&paths.root, "there is no manifest, so what is part of the store is unknown");
+    }
     let is_there = named.is_some_and(|number| all.contains(&number));
     let mut state = State { manifest: named.filter(|_| is_there), ..State::default() };
     let mut are_whole = named.is_none();

@@ -141,14 +141,16 @@ fn several_damages_are_all_listed() {
         let mut rng = Rng::new(seed);
         for _ in 0..40 {
             // One place in each of some files. Not the last edit of the manifest: a state that
-            // lacks it does not know what the edit installed.
+            // lacks it does not know what the edit installed. Not a segment's header: that of the
+            // next one tells where a segment ends whose last record lost its own.
             let mut places: Vec<(usize, usize)> = Vec::new();
             for file in 0..sample.files.len() {
                 let bytes = sample.files[file].1.len();
                 let at = rng.index(bytes.max(1));
                 let is_manifest = kind_of(&sample.files[file].0) == "manifest";
                 let is_lone = is_manifest && due(&sample, &unused, file, at) == Due::Told;
-                if rng.chance(40) && bytes > 0 && !is_lone {
+                let is_header = kind_of(&sample.files[file].0) == "log" && at < 64;
+                if rng.chance(40) && bytes > 0 && !is_lone && !is_header {
                     places.push((file, at));
                 }
             }
