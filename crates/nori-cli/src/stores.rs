@@ -127,7 +127,8 @@ pub(crate) fn verify(
 /// Makes a new store from what can be read of a damaged one.
 pub(crate) fn repair(path: &Path, into: &Path) -> Result<nori_lsm::RepairReport, Failure> {
     check_exists(path)?;
-    Ok(Lsm::repair_with(path, into, config())?)
+    // It waits for the new store by itself, and not for a disk that fails.
+    Ok(Lsm::repair(path, into)?)
 }
 
 /// Removes a store.

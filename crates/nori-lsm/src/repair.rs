@@ -85,7 +85,7 @@ fn repair(path: &Path, into: &Path, config: Config) -> Result<RepairReport> {
     evidence.log = log::read(&config, &paths, &evidence, &mut report)?;
     evidence.choose(&paths, &mut report);
     let target = Target::begin(&into, &config)?;
-    fill(&target, fs, &evidence, &mut report).map_err(|error| target.give_up(error))?;
+    fill(&target, &config, &evidence, &mut report).map_err(|error| target.give_up(error))?;
     report.elapsed = config.clock.now().saturating_sub(start);
     Ok(report)
 }
@@ -93,12 +93,12 @@ fn repair(path: &Path, into: &Path, config: Config) -> Result<RepairReport> {
 /// Makes the new store and reads it back.
 fn fill(
     target: &Target,
-    fs: &dyn FileSystem,
+    config: &Config,
     evidence: &Evidence,
     report: &mut RepairReport,
 ) -> Result<()> {
     let store = target.make_store()?;
-    let copied = copy::copy(&store, fs, evidence, report);
+    let copied = copy::copy(&store, config, evidence, report);
     // Closed after an error too, so that its lock is free and the directory can be cleared.
     let closed = store.close();
     let written = copied?;

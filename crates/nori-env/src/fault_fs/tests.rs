@@ -129,6 +129,19 @@ fn a_full_disk_refuses_growth_only() {
 }
 
 #[test]
+fn a_medium_that_is_only_read_refuses_changes() {
+    let (mem, fs) = both();
+    mem.write_file("/dir/file", b"bytes");
+    fs.inject(FaultRule::new(Fault::ReadOnly).changing().path("/dir"));
+    let path = Path::new("/dir/file");
+    assert_eq!(fs.open(path, OpenMode::Read).unwrap().read_all().unwrap(), b"bytes");
+    let refused = [fs.remove(path).unwrap_err(), fs.lock(Path::new("/dir/LOCK")).unwrap_err()];
+    assert!(refused.iter().all(|e| e.source.kind() == ErrorKind::ReadOnlyFilesystem));
+    create(&fs, "/beside");
+    assert_eq!(mem.read_file("/dir/file").unwrap(), b"bytes");
+}
+
+#[test]
 fn a_failed_sync_loses_the_bytes_for_good() {
     let (mem, fs) = both();
     let file = create(&fs, "/a");

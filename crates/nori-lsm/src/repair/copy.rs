@@ -7,28 +7,31 @@ use super::spaces::Spaces;
 use super::tables::Tables;
 use super::target::Tally;
 use crate::WriteBatch;
-use crate::config::Durability;
-use crate::error::Result;
+use crate::config::{Background, Config, Durability};
+use crate::error::{Error, Result};
 use crate::lsm::Lsm;
-use nori_env::FileSystem;
 use nori_env::sync::Arc;
 use nori_manifest::{Slot, split_prefix};
 use nori_types::KeyRange;
+use std::time::Duration;
 
 /// A batch is written when it has so many bytes.
 const BATCH_BYTES: usize = 256 << 10;
 
+/// A batch waits so long for room in the new store: a repair has time where a user has not.
+const STALL_MAX: Duration = Duration::from_secs(3600);
+
 /// Copies all there is; returns what it wrote.
 pub(super) fn copy(
     store: &Lsm,
-    fs: &dyn FileSystem,
+    config: &Config,
     evidence: &Evidence,
     report: &mut RepairReport,
 ) -> Result<Tally> {
     let spaces = Spaces::new(store, evidence, report)?;
-    let tables = Tables::new(fs, evidence);
+    let tables = Tables::new(&*config.file_system, evidence);
     let (batch, written) = (WriteBatch::new(), Tally::default());
-    let mut copy = Copy { store, report, tables, spaces, batch, written, doubtful: 0 };
+    let mut copy = Copy { store, config, report, tables, spaces, batch, written, doubtful: 0 };
     match &evidence.version {
         Some(version) => {
             for slot in version.slots() {
@@ -54,6 +57,7 @@ pub(super) fn copy(
 
 struct Copy<'a, 'e> {
     store: &'a Lsm,
+    config: &'a Config,
     report: &'a mut RepairReport,
     tables: Tables<'e>,
     spaces: Spaces,
@@ -101,8 +105,19 @@ impl Copy<'_, '_> {
         if self.batch.byte_len() >= BATCH_BYTES { self.write() } else { Ok(()) }
     }
 
+    /// Waits for the new store's background work, as long as none of it fails.
     fn write(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
-        self.store.write_with(batch, Durability::Buffered)
+        let start = self.config.clock.now();
+        loop {
+            let written = self.store.write_with(batch.clone(), Durability::Buffered);
+            let may_wait = matches!(written, Err(Error::Stalled { .. }))
+                && self.config.background != Background::Manual
+                && self.store.health().failing.is_empty()
+                && self.config.clock.now().saturating_sub(start) < STALL_MAX;
+            if !may_wait {
+                return written;
+            }
+        }
     }
 }

@@ -3,12 +3,13 @@
 use crate::counted::Counted;
 use crate::sample::{INTO, ROOT, config, name};
 use nori_env::sync::Arc;
-use nori_env::{Cut, FileSystem, MemFs};
-use nori_lsm::{Lsm, RepairReport};
+use nori_env::{Clock, Cut, Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs, SystemClock};
+use nori_lsm::{Background, Lsm, RepairReport};
 use nori_manifest::{Manifest, ManifestOptions};
 use nori_types::FileName;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 type Contents = BTreeMap<String, String>;
 
@@ -272,5 +273,48 @@ fn few_tables_are_open_at_once() {
         assert_eq!((found.len(), report.keys), (900, 900));
         assert!(report.tables > 30, "{report:?}");
         assert!(counted.most() <= 20, "{} open at once", counted.most());
+    }
+}
+
+/// Writers of the new store are held up by its background work: a repair has time.
+#[test]
+fn a_repair_waits_for_the_new_store() {
+    let mut bench = Bench::new();
+    for n in 0..600 {
+        bench.put(&format!("key-{n:04}"), &format!("value {n} {}", "x".repeat(2000)));
+    }
+    bench.kill();
+    let slow = FaultFs::new(Arc::new(bench.disk.clone()));
+    let late = Fault::Latency(Duration::from_millis(50));
+    slow.inject(FaultRule::new(late).on(FsOp::Sync).path("/new/sst"));
+    let hasty = config(Arc::new(slow))
+        .background(Background::Threads(1))
+        .max_sealed(1)
+        .table_bytes(1 << 20)
+        .stall_timeout(Duration::from_millis(1));
+    let report = Lsm::repair_with(ROOT, INTO, hasty).expect("repairs");
+    assert_eq!(report.keys, 600);
+}
+
+/// Nor does it wait for a disk that stays full or broken.
+#[test]
+fn a_repair_does_not_wait_for_a_disk_that_fails() {
+    let mut bench = Bench::new();
+    for n in 0..600 {
+        bench.put(&format!("key-{n:04}"), &format!("value {n} {}", "x".repeat(2000)));
+    }
+    bench.kill();
+    for fault in [Fault::Enospc, Fault::Eio] {
+        for first in [60, 200, 400] {
+            let failing = FaultFs::new(Arc::new(bench.disk.crash(Cut::Kill, 1)));
+            failing.inject(FaultRule::new(fault).changing().path("/new/sst").after(first));
+            let since_start = SystemClock::default();
+            let on = config(Arc::new(failing.clone())).background(Background::Threads(1));
+            let on = on.max_sealed(1).stall_timeout(Duration::from_millis(100));
+            let error = Lsm::repair_with(ROOT, INTO, on).expect_err("fails");
+            assert!(!failing.hits().is_empty(), "{error}");
+            let took = since_start.now();
+            assert!(took < Duration::from_secs(60), "{took:?}: {error}");
+        }
     }
 }
