@@ -290,3 +290,28 @@ fn a_file_header_may_promise_itself_and_not_more() {
         assert!(matches!(decode(beyond), Err(Error::Corruption(_))), "{beyond}");
     }
 }
+
+#[test]
+fn what_ends_a_log_is_said_in_words() {
+    let log = header(7, 9);
+    let (bytes, ends) = file(&log, &[b"first", b"the second"]);
+    let why = |bytes: &[u8]| {
+        let mut reader = LogReader::new(bytes, &log);
+        let records = reader.by_ref().count();
+        (records, reader.why())
+    };
+    assert_eq!(why(&bytes), (2, "the end of the file"));
+    let zeros = |n| [&bytes[..], &vec![0; n]].concat();
+    assert_eq!(why(&zeros(RECORD - 1)), (2, "the end of the file"));
+    assert_eq!(why(&zeros(RECORD)), (2, "no record (zeros)"));
+    assert_eq!(why(&[&bytes[..], &[1; RECORD]].concat()), (2, "bytes that are no record header"));
+    let (first, last) = (ends[1] as usize, bytes.len());
+    for cut in first + RECORD..last {
+        assert_eq!(why(&bytes[..cut]), (1, "a record longer than the file"), "cut at {cut}");
+    }
+    for at in first + RECORD..last {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1;
+        assert_eq!(why(&bad), (1, "a record whose payload fails its checksum"), "byte {at}");
+    }
+}
