@@ -10,7 +10,7 @@
 
 use crate::files;
 use crate::found::Stamp;
-use crate::message::{Counts, Message, WRITERS};
+use crate::message::{Counts, Message, WRITERS, now};
 use crate::options::{MAX_SEALED, child_config, threads};
 use crate::plan::{LAST, Lie, Mode, Plan, Write, counter_key, is_synced_alone, write_of};
 use nori_env::Rng;
@@ -50,7 +50,7 @@ impl Pipe {
 
     /// Who cannot be told is gone, and this process with it.
     fn tell(&self, message: Message) {
-        if (&self.0).write_all(&message.encode()).is_err() {
+        if (&self.0).write_all(&message.encode(now())).is_err() {
             std::process::exit(0);
         }
     }

@@ -1,11 +1,15 @@
 //! What a child tells its parent, in messages of one size.
 //!
 //! ```text
-//! kind u64 | number u64 | counts 4 x u64          48 bytes, little-endian
+//! kind u64 | number u64 | counts 4 x u64 | at u64          56 bytes, little-endian
 //! ```
 //!
 //! 1. A message is written with one call and is shorter than what a pipe takes whole, so messages
 //!    of several threads do not mix, and a killed child leaves no half of one.
+//! 2. `at` is the time when it was sent, in nanoseconds of the clock that all processes share: what
+//!    it tells of happened before.
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Writers of a child at most.
 pub const WRITERS: usize = 4;
@@ -14,7 +18,7 @@ pub const WRITERS: usize = 4;
 pub type Counts = [u64; WRITERS];
 
 /// Bytes of a message.
-pub(crate) const MESSAGE_BYTES: usize = 16 + 8 * WRITERS;
+pub(crate) const MESSAGE_BYTES: usize = 24 + 8 * WRITERS;
 
 /// What a child tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +47,14 @@ pub(crate) enum Message {
     Closed,
 }
 
+/// Nanoseconds of the system's monotonic clock.
+pub(crate) fn now() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    (now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64)
+}
+
 impl Message {
-    pub(crate) fn encode(self) -> [u8; MESSAGE_BYTES] {
+    pub(crate) fn encode(self, at: u64) -> [u8; MESSAGE_BYTES] {
         let (kind, number, counts) = match self {
             Message::Opening => (0, 0, [0; WRITERS]),
             Message::Opened(counts) => (1, 0, counts),
@@ -63,21 +73,21 @@ impl Message {
             Message::Closed => (10, 0, [0; WRITERS]),
         };
         let mut bytes = [0; MESSAGE_BYTES];
-        let words = [kind, number].into_iter().chain(counts);
+        let words = [kind, number].into_iter().chain(counts).chain([at]);
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&u64::to_le_bytes(word));
         }
         bytes
     }
 
-    /// `None` if these bytes are no message.
-    pub(crate) fn decode(bytes: &[u8; MESSAGE_BYTES]) -> Option<Message> {
-        let mut words = [0; 2 + WRITERS];
+    /// A message and its time. `None` if these bytes are no message.
+    pub(crate) fn decode(bytes: &[u8; MESSAGE_BYTES]) -> Option<(Message, u64)> {
+        let mut words = [0; 3 + WRITERS];
         for (word, place) in words.iter_mut().zip(bytes.chunks_exact(8)) {
             *word = u64::from_le_bytes(place.try_into().ok()?);
         }
-        let [kind, number, counts @ ..] = words;
-        Some(match kind {
+        let [kind, number, counts @ .., at] = words;
+        let message = match kind {
             0 => Message::Opening,
             1 => Message::Opened(counts),
             2 if counts[0] < WRITERS as u64 => Message::Acked(counts[0], number),
@@ -90,13 +100,20 @@ impl Message {
             9 => Message::Closing,
             10 => Message::Closed,
             _ => return None,
-        })
+        };
+        Some((message, at))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_goes_on() {
+        let before = now();
+        assert!(before > 0 && now() >= before);
+    }
 
     #[test]
     fn messages_come_back_and_nonsense_is_none() {
@@ -115,9 +132,9 @@ mod tests {
             Message::Closed,
         ];
         for message in all {
-            assert_eq!(Message::decode(&message.encode()), Some(message));
+            assert_eq!(Message::decode(&message.encode(7)), Some((message, 7)));
         }
         assert_eq!(Message::decode(&[0xff; MESSAGE_BYTES]), None);
-        assert_eq!(Message::decode(&Message::Acked(9, 1).encode()), None);
+        assert_eq!(Message::decode(&Message::Acked(9, 1).encode(7)), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The parent's side of a child: start it, hear what it tells, end it at some moment.
 
-use crate::message::{Counts, MESSAGE_BYTES, Message, WRITERS};
+use crate::message::{Counts, MESSAGE_BYTES, Message, WRITERS, now};
 use crate::plan::Plan;
 use crate::{child, files};
 use nori_env::Rng;
@@ -73,6 +73,10 @@ pub struct Heard {
     pub opened: Option<Counts>,
     /// The last number acknowledged to each writer.
     pub acked: Counts,
+    /// The same without what was told after the power cut had begun. Then the process was only
+    /// alive because the power did not go with it, and what its system calls said counts for
+    /// nothing: a sync that the cut overtakes may return as if it had been done.
+    pub acked_in_time: Counts,
     /// What the store said is durable.
     pub durable: Counts,
     /// Complete copies, and what each holds at least.
@@ -98,6 +102,8 @@ pub struct Run {
     out: ChildStdout,
     heard: Heard,
     acks: u64,
+    /// When the power cut began.
+    cut_at: Option<u64>,
 }
 
 impl Run {
@@ -115,12 +121,14 @@ impl Run {
             .map_err(|e| format!("{exe}: {e}"))?;
         let out = child.stdout.take().ok_or("the child has no output")?;
         let start = plan.start;
-        let heard = Heard { acked: start, durable: start, ..Heard::default() };
-        Ok(Run { plan: plan.clone(), child, out, heard, acks: 0 })
+        let (acked, acked_in_time, durable) = (start, start, start);
+        let heard = Heard { acked, acked_in_time, durable, ..Heard::default() };
+        Ok(Run { plan: plan.clone(), child, out, heard, acks: 0, cut_at: None })
     }
 
     /// Listens, does `shoot` at the moment and `idle` now and then before it, and kills the child
-    /// `grace` later.
+    /// `grace` later. What the child tells after a `shoot` that cuts the power has begun is not
+    /// held against the store.
     ///
     /// # Errors
     /// If the child failed before the shot, hangs, or says what it cannot.
@@ -128,36 +136,38 @@ impl Run {
         mut self,
         shot: Shot,
         grace: Duration,
+        cuts_power: bool,
         mut shoot: impl FnMut() -> Result<(), String>,
         mut idle: impl FnMut(),
     ) -> Result<Heard, String> {
         let mut due = (shot.trigger == Trigger::Start).then(|| Instant::now() + shot.delay);
         let mut spoke = Instant::now();
         loop {
-            let now = Instant::now();
-            if due.is_some_and(|due| due <= now) {
+            let instant = Instant::now();
+            if due.is_some_and(|due| due <= instant) {
                 if self.heard.was_shot {
                     break;
                 }
+                self.cut_at = cuts_power.then(now);
                 shoot()?;
                 self.heard.was_shot = true;
                 due = Some(Instant::now() + grace);
                 continue;
             }
-            let wait = due.map_or(Duration::from_millis(2), |due| due - now);
+            let wait = due.map_or(Duration::from_millis(2), |due| due - instant);
             if !self.is_ready(wait.min(Duration::from_millis(2)))? {
-                if now.duration_since(spoke) > SILENCE_MAX {
+                if instant.duration_since(spoke) > SILENCE_MAX {
                     self.child.kill().ok();
                     return Err(format!("the child hangs: {:?}", self.plan));
                 }
                 idle();
                 continue;
             }
-            spoke = now;
+            spoke = instant;
             match self.next()? {
                 None => return self.ended(),
-                Some(message) => {
-                    self.hear(message)?;
+                Some((message, at)) => {
+                    self.hear(message, at)?;
                     if due.is_none() && self.is_time(shot.trigger, message) {
                         due = Some(Instant::now() + shot.delay);
                     }
@@ -165,8 +175,8 @@ impl Run {
             }
         }
         self.child.kill().map_err(|e| format!("kill: {e}"))?;
-        while let Some(message) = self.next()? {
-            self.hear(message)?;
+        while let Some((message, at)) = self.next()? {
+            self.hear(message, at)?;
         }
         self.child.wait().map_err(|e| format!("wait: {e}"))?;
         Ok(std::mem::take(&mut self.heard))
@@ -204,7 +214,7 @@ impl Run {
         }
     }
 
-    fn next(&mut self) -> Result<Option<Message>, String> {
+    fn next(&mut self) -> Result<Option<(Message, u64)>, String> {
         let mut bytes = [0; MESSAGE_BYTES];
         match self.out.read_exact(&mut bytes) {
             Ok(()) => Ok(Some(Message::decode(&bytes).ok_or("this is no message")?)),
@@ -213,14 +223,26 @@ impl Run {
         }
     }
 
-    fn hear(&mut self, message: Message) -> Result<(), String> {
+    fn hear(&mut self, message: Message, at: u64) -> Result<(), String> {
+        let in_time = self.cut_at.is_none_or(|cut_at| at < cut_at);
         let heard = &mut self.heard;
         match message {
+            // What is told too late may be so, and need not.
+            Message::Opened(_)
+            | Message::Durable(_)
+            | Message::Checkpointed(..)
+            | Message::Created(_)
+            | Message::Dropped(_)
+            | Message::Closed
+                if !in_time => {}
             Message::Opening => heard.was_opening = true,
             Message::Opened(counts) => heard.opened = Some(counts),
             Message::Acked(writer, number) => {
                 let acked = &mut heard.acked[writer as usize];
                 *acked = number.max(*acked);
+                if in_time {
+                    heard.acked_in_time[writer as usize] = *acked;
+                }
                 self.acks += 1;
             }
             Message::Durable(counts) => raise(&mut heard.durable, counts),
@@ -261,7 +283,7 @@ impl Heard {
 
     /// What must be there after a power cut.
     pub fn floor_after_cut(&self, plan: &Plan) -> Counts {
-        if child::is_durable_at_once(plan.mode) { self.acked } else { self.durable }
+        if child::is_durable_at_once(plan.mode) { self.acked_in_time } else { self.durable }
     }
 
     /// What may be there: each writer's next write may have been under way.

@@ -130,12 +130,12 @@ impl Site {
 
     fn killed(&mut self, plan: &Plan, shot: Shot) -> Result<(), String> {
         let run = Run::start(self.exe, "write", &self.dir, plan)?;
-        let heard = run.until(shot, Duration::ZERO, || Ok(()), || ())?;
+        let heard = run.until(shot, Duration::ZERO, false, || Ok(()), || ())?;
         self.count(&heard);
         while self.rng.chance(30) {
             let run = Run::start(self.exe, "open", &self.dir, plan)?;
             let shot = Shot::in_open(&mut self.rng);
-            let opened = run.until(shot, Duration::ZERO, || Ok(()), || ())?;
+            let opened = run.until(shot, Duration::ZERO, false, || Ok(()), || ())?;
             self.count_end(&opened);
         }
         self.look(plan, &heard, heard.floor_after_kill())
@@ -149,13 +149,13 @@ impl Site {
         let is_kill = rng.chance(20);
         let grace = Duration::from_micros(if is_kill { 0 } else { rng.below(3000) });
         let run = Run::start(self.exe, "write", &self.dir, plan)?;
-        let shoot = || if is_kill { Ok(()) } else { disk.cut() };
         let idle = || {
             if writes_back {
                 files::scribble_sync(&mut rng, &dir);
             }
         };
-        let heard = run.until(shot, grace, shoot, idle)?;
+        let shoot = || if is_kill { Ok(()) } else { disk.cut() };
+        let heard = run.until(shot, grace, !is_kill, shoot, idle)?;
         self.count(&heard);
         let mut floor = heard.floor_after_cut(plan);
         if !is_kill {
@@ -167,7 +167,7 @@ impl Site {
             let shot = Shot::in_open(&mut self.rng);
             let grace = Duration::from_micros(self.rng.below(500));
             let run = Run::start(self.exe, "open", &self.dir, plan)?;
-            let opened = run.until(shot, grace, || disk.cut(), || ())?;
+            let opened = run.until(shot, grace, true, || disk.cut(), || ())?;
             self.count_end(&opened);
             self.cut_if_unhurt(&opened, disk)?;
             disk.remount()?;
@@ -278,10 +278,16 @@ impl Site {
                 (Err(e), Some(_)) => return Err(in_copy(&dir, &e.to_string())),
                 (Err(_), None) => {}
             }
-            std::fs::remove_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+            remove_durably(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         }
         Ok(())
     }
+}
+
+/// Without the sync the next power cut may bring a copy back, which is then an old one.
+fn remove_durably(dir: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(dir)?;
+    std::fs::File::open(dir.parent().unwrap_or(dir))?.sync_all()
 }
 
 fn in_copy(dir: &Path, said: &str) -> String {

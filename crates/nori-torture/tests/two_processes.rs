@@ -28,7 +28,7 @@ fn a_second_process_is_refused_and_may_read() {
             assert_eq!(first.counters(), second.counters(), "a reader sees one moment");
             Ok(())
         };
-        let heard = run.until(shot, Duration::ZERO, look, || ()).expect("runs");
+        let heard = run.until(shot, Duration::ZERO, false, look, || ()).expect("runs");
         // The lock went with its process.
         let mine = Lsm::open(&store).expect("opens");
         let found = Found::read(&mine).expect("reads");
