@@ -1,7 +1,9 @@
 //! What can be said on the command line.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use hotspot::HotspotArgs;
+pub(crate) use nori_bench::Workload;
 pub(crate) use reads::ReadsArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -258,41 +260,6 @@ pub(crate) enum Compressor {
     Lz4,
 }
 
-/// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Workload {
-    /// A new store, every key once in order; timed until nothing is left to merge.
-    #[value(name = "fillseq")]
-    FillSeq,
-    /// A new store, every key once in random order; timed likewise.
-    #[value(name = "fillrandom")]
-    FillRandom,
-    /// Random keys written again; timed likewise.
-    #[value(name = "overwrite")]
-    Overwrite,
-    /// Random keys that exist.
-    #[value(name = "readrandom")]
-    ReadRandom,
-    /// Random keys that lie between those that exist.
-    #[value(name = "readmissing")]
-    ReadMissing,
-    /// Seek to a random key and read ten entries.
-    #[value(name = "seek10")]
-    Seek10,
-    /// Everything, first to last.
-    #[value(name = "scan")]
-    Scan,
-    /// Everything, last to first.
-    #[value(name = "scan-reverse")]
-    ScanReverse,
-    /// Merge everything into one run per slot.
-    #[value(name = "compact")]
-    Compact,
-    /// Puts that survive a power cut when they return, with 1, 4 and 16 threads.
-    #[value(name = "durable")]
-    Durable,
-}
-
 /// What is measured when nothing is said.
 const WORKLOADS: [Workload; 9] = [
     Workload::FillSeq,
@@ -305,6 +272,12 @@ const WORKLOADS: [Workload; 9] = [
     Workload::ScanReverse,
     Workload::Durable,
 ];
+
+/// The names of workloads, as clap shows them.
+fn workload_names() -> impl TypedValueParser<Value = Workload> {
+    let named = |workload: Workload| PossibleValue::new(workload.name()).help(workload.about());
+    PossibleValuesParser::new(Workload::ALL.map(named)).try_map(|name| name.parse::<Workload>())
+}
 
 /// Benches that are more than a list of workloads.
 #[derive(Debug, Subcommand)]
@@ -325,7 +298,7 @@ pub(crate) struct BenchArgs {
     /// What to measure, in this order; reads fill the store first where nothing did.
     #[arg(
         long,
-        value_enum,
+        value_parser = workload_names(),
         value_name = "LIST",
         value_delimiter = ',',
         default_values_t = WORKLOADS
@@ -369,6 +342,9 @@ pub(crate) struct BenchArgs {
     /// Leave the store for looking at.
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Draw throughput and p99 over time, one strip for each workload, into this SVG file.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,27 +1,20 @@
 //! `nori bench`: one workload after the other on a store of its own.
 //!
-//! 1. Each fill begins with a new store; reads find what the last fill left, or fill in order
-//!    first, which is not measured.
-//! 2. Workloads that write end when nothing is left to flush or merge: work put off is work.
-//! 3. Processor time, memory and bytes written are those of the workload alone.
+//! The workloads and what they cost are those of `nori-bench`; here is what people see of them.
 
-use crate::args::{BenchArgs, BenchKind, Compressor, Workload};
+use crate::args::{BenchArgs, BenchKind, Compressor};
 use crate::failure::Failure;
 use crate::out::Out;
-use crate::{machine, stores};
-use data::Data;
-use nori_lsm::{Compression, Config, Durability, Lsm};
-use report::Row;
+use crate::progress::Progress;
+use crate::stores;
+use nori_bench::{Bench, Live, NORI, Observer, Options, Plan, Row, machine, plot};
+use nori_lsm::Compression;
 use std::path::Path;
+use std::time::Duration;
 
-mod data;
 mod hotspot;
-mod measure;
 mod reads;
 mod report;
-mod work;
-
-const DURABLE_THREADS: [u64; 3] = [1, 4, 16];
 
 /// `nori bench`
 pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
@@ -32,16 +25,17 @@ pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
         return reads::reads(args, out);
     }
     check(args)?;
-    let data = Data::new(args.keys, args.key_bytes, args.value_bytes, args.seed);
-    let mut bench = Bench { args, data, store: None };
-    let done = bench.run_all(out);
-    let closed = bench.close();
-    let rows = done.and_then(|rows| closed.map(|()| rows));
-    if !args.keep {
-        // Also after a failure: a store that is left over keeps the next run from starting.
-        let _ = remove(&args.dir);
+    let plan = plan(args);
+    let mut bench = Bench::new(NORI, &plan).map_err(Failure::usage)?;
+    let done = run_all(args, &mut bench, out);
+    // Also after a failure: a store that is left over keeps the next run from starting.
+    let ended = if args.keep { bench.close() } else { bench.remove() };
+    let rows = done?;
+    ended.map_err(Failure::failed)?;
+    if let Some(path) = &args.plot {
+        draw(args, &rows, path)?;
     }
-    report::end(args, &rows?, out)
+    report::end(args, &rows, out)
 }
 
 fn check(args: &BenchArgs) -> Result<(), Failure> {
@@ -49,7 +43,8 @@ fn check(args: &BenchArgs) -> Result<(), Failure> {
     if !(args.durable_seconds > 0.0 && args.durable_seconds <= 3600.0) {
         return Err(Failure::usage("--durable-seconds must be above 0 and at most 3600"));
     }
-    Ok(config(args).validate()?)
+    let config = stores::config().bloom_bits_per_key(args.bloom_bits);
+    Ok(config.memtable_bytes(buffer_bytes(args)).validate()?)
 }
 
 /// A bench measures a store of its own.
@@ -63,13 +58,27 @@ fn check_new(dir: &Path) -> Result<(), Failure> {
     )))
 }
 
-fn config(args: &BenchArgs) -> Config {
-    stores::config()
-        .durability(Durability::Buffered)
-        .block_cache_bytes(args.cache_mb << 20)
-        .memtable_bytes(usize::try_from(args.buffer_mb << 20).unwrap_or(usize::MAX))
-        .bloom_bits_per_key(args.bloom_bits)
-        .compression(compression(args.compression))
+fn buffer_bytes(args: &BenchArgs) -> usize {
+    usize::try_from(args.buffer_mb << 20).unwrap_or(usize::MAX)
+}
+
+fn plan(args: &BenchArgs) -> Plan {
+    Plan {
+        keys: args.keys,
+        key_bytes: args.key_bytes,
+        value_bytes: args.value_bytes,
+        threads: args.threads,
+        seed: args.seed,
+        durable_time: Duration::from_secs_f64(args.durable_seconds),
+        options: Options {
+            cache_bytes: args.cache_mb << 20,
+            buffer_bytes: args.buffer_mb << 20,
+            bloom_bits: args.bloom_bits,
+            lz4: args.compression == Compressor::Lz4,
+            synced: false,
+        },
+        ..Plan::new(&args.dir)
+    }
 }
 
 fn compression(compressor: Compressor) -> Compression {
@@ -83,54 +92,45 @@ fn remove(dir: &Path) -> Result<(), Failure> {
     if dir.exists() { stores::destroy(dir) } else { Ok(()) }
 }
 
-struct Bench<'a> {
-    args: &'a BenchArgs,
-    data: Data,
-    store: Option<Lsm>,
+fn run_all(args: &BenchArgs, bench: &mut Bench<'_>, out: &mut Out) -> Result<Vec<Row>, Failure> {
+    report::begin(args, out)?;
+    let bars = Bars { hidden: out.json() };
+    let mut all = Vec::new();
+    for workload in &args.workload {
+        let rows = bench.run(*workload, &bars).map_err(Failure::failed)?;
+        for row in &rows {
+            report::row(row, out)?;
+        }
+        all.extend(rows);
+    }
+    Ok(all)
 }
 
-impl Bench<'_> {
-    fn run_all(&mut self, out: &mut Out) -> Result<Vec<Row>, Failure> {
-        report::begin(self.args, out)?;
-        let mut rows = Vec::new();
-        for workload in &self.args.workload {
-            let threads: &[u64] = match workload {
-                Workload::Durable => &DURABLE_THREADS,
-                Workload::Compact => &[1],
-                _ => &[self.args.threads],
-            };
-            let store = self.store_for(*workload, out)?;
-            for threads in threads {
-                let row = measure::one(&store, &self.data, self.args, *workload, *threads, out)?;
-                report::row(&row, out)?;
-                rows.push(row);
-            }
-        }
-        Ok(rows)
+fn draw(args: &BenchArgs, rows: &[Row], path: &Path) -> Result<(), Failure> {
+    let about = format!("{}; {}", report::setup(args), machine::about());
+    let svg = plot("nori bench", &about, rows);
+    std::fs::write(path, svg).map_err(|e| Failure::io("writing", path, &e))
+}
+
+/// A bar for each part of a workload.
+struct Bars {
+    hidden: bool,
+}
+
+impl Observer for Bars {
+    fn begin(&self, what: &str, ops: Option<u64>) -> Box<dyn Live> {
+        Box::new(Bar(Progress::some_or_many(self.hidden, what, ops)))
+    }
+}
+
+struct Bar(Progress);
+
+impl Live for Bar {
+    fn did(&self, ops: u64) {
+        self.0.add(ops);
     }
 
-    /// A new store for a fill, else a full one.
-    fn store_for(&mut self, workload: Workload, out: &Out) -> Result<Lsm, Failure> {
-        let fill = matches!(workload, Workload::FillSeq | Workload::FillRandom);
-        if let (Some(store), false) = (&self.store, fill) {
-            return Ok(store.clone());
-        }
-        self.close()?;
-        remove(&self.args.dir)?;
-        let store = Lsm::open_with(&self.args.dir, config(self.args))?;
-        self.store = Some(store.clone());
-        // Durable puts are the same on an empty store.
-        if !fill && workload != Workload::Durable {
-            measure::one(&store, &self.data, self.args, Workload::FillSeq, 1, out)?;
-        }
-        machine::reset_memory_peak();
-        Ok(store)
-    }
-
-    fn close(&mut self) -> Result<(), Failure> {
-        match self.store.take() {
-            Some(store) => Ok(store.close()?),
-            None => Ok(()),
-        }
+    fn note(&self, what: &str) {
+        self.0.note(what);
     }
 }

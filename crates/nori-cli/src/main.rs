@@ -16,9 +16,6 @@ mod bench;
 mod commands;
 mod demo;
 mod failure;
-mod histogram;
-mod machine;
-mod numbers;
 mod out;
 mod policy_sim;
 mod progress;
@@ -32,6 +29,7 @@ use crate::args::{Cli, Command};
 use crate::failure::Failure;
 use crate::out::Out;
 use clap::Parser;
+use nori_bench::machine;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -21,8 +21,8 @@ const THINGS: &str =
 const SPINNER: &str = "{spinner} {prefix}  {elapsed}  {msg}";
 
 impl Progress {
-    fn new(out: &Out, what: &str, total: Option<u64>, template: &str) -> Progress {
-        let target = if out.json() {
+    fn new(hidden: bool, what: &str, total: Option<u64>, template: &str) -> Progress {
+        let target = if hidden {
             ProgressDrawTarget::hidden()
         } else {
             ProgressDrawTarget::stderr_with_hz(10)
@@ -38,17 +38,25 @@ impl Progress {
 
     /// So many bytes are to be done.
     pub(crate) fn bytes(out: &Out, what: &str, total: u64) -> Progress {
-        Progress::new(out, what, Some(total), BYTES)
+        Progress::new(out.json(), what, Some(total), BYTES)
     }
 
     /// So many things are to be done.
     pub(crate) fn things(out: &Out, what: &str, total: u64) -> Progress {
-        Progress::new(out, what, Some(total), THINGS)
+        Progress::new(out.json(), what, Some(total), THINGS)
     }
 
     /// Nobody knows how much there is to do.
     pub(crate) fn spinner(out: &Out, what: &str) -> Progress {
-        let progress = Progress::new(out, what, None, SPINNER);
+        Progress::some_or_many(out.json(), what, None)
+    }
+
+    /// So many things are to be done, or nobody knows how many.
+    pub(crate) fn some_or_many(hidden: bool, what: &str, total: Option<u64>) -> Progress {
+        if total.is_some() {
+            return Progress::new(hidden, what, total, THINGS);
+        }
+        let progress = Progress::new(hidden, what, None, SPINNER);
         progress.bar.enable_steady_tick(Duration::from_millis(120));
         progress
     }

@@ -51,6 +51,25 @@ fn each_workload_is_measured() {
     assert!(row("fillseq")["write_amplification"].as_f64().unwrap() >= 1.0);
     assert_eq!(rows[11]["threads"], json!(16));
     assert!(rows.iter().all(|row| row["ops"].as_u64().unwrap() > 0), "{told}");
+    assert!(rows.iter().all(|row| row["engine"] == "nori" && row["samples"].is_array()), "{told}");
+    assert_eq!(row("scan")["checksum"], row("scan-reverse")["checksum"]);
+    assert!(!dir.path("nori-bench").exists());
+}
+
+#[test]
+fn workloads_with_parts_are_told_and_drawn() {
+    let dir = Dir::new();
+    let told =
+        dir.ok("bench --keys 1000 --buffer-mb 1 --plot p.svg --workload fillseq,delete-scan");
+    for part in ["delete-scan scan settled", "100.0 %", "CPU us/op", "probed"] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let svg = std::fs::read_to_string(dir.path("p.svg")).unwrap();
+    for part in ["<svg ", "1,000 keys of 16 + 100 bytes", "delete-scan deletes, 1 thread", "</svg>"]
+    {
+        assert!(svg.contains(part), "{part}\n{svg}");
+    }
+    dir.run("bench --keys 100 --workload fillseq --plot no/p.svg").fails(1, "no/p.svg");
     assert!(!dir.path("nori-bench").exists());
 }
 

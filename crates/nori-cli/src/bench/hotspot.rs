@@ -7,12 +7,12 @@
 //!    exit code is 1.
 
 use crate::args::HotspotArgs;
-use crate::bench::data::Data;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::{machine, stores};
 use load::{Load, Loaded, Shared};
 use model::Model;
+use nori_bench::Data;
 use nori_lsm::{Config, Durability, Lsm};
 use report::{Second, Settled};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};

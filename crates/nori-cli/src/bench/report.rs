@@ -1,52 +1,15 @@
 //! What a bench prints.
 
-use crate::args::{BenchArgs, Workload};
+use crate::args::BenchArgs;
 use crate::failure::Failure;
-use crate::histogram::Latency;
 use crate::out::Out;
 use crate::table::Table;
 use crate::units;
-use clap::ValueEnum;
-use serde::Serialize;
+use nori_bench::{Latency, Row, machine};
 use serde_json::json;
 
-/// What one workload did and cost.
-#[derive(Serialize)]
-pub(super) struct Row {
-    pub(super) workload: String,
-    pub(super) threads: u64,
-    /// Operations; entries, for scans.
-    pub(super) ops: u64,
-    /// Reads that found a value.
-    pub(super) found: Option<u64>,
-    /// Until background work was done too.
-    pub(super) seconds: f64,
-    pub(super) seconds_until_acknowledged: f64,
-    pub(super) ops_per_second: f64,
-    pub(super) latency: Option<Latency>,
-    /// Bytes of keys and values handed over.
-    pub(super) user_bytes: u64,
-    pub(super) log_bytes: u64,
-    pub(super) flush_bytes: u64,
-    pub(super) merge_bytes: u64,
-    /// Log, flushes and merges.
-    pub(super) bytes_written: u64,
-    pub(super) write_amplification: Option<f64>,
-    pub(super) cpu_seconds: Option<f64>,
-    pub(super) memory_peak_bytes: Option<u64>,
-    pub(super) disk_bytes: u64,
-    /// Writers that waited for background work.
-    pub(super) stalls: u64,
-    pub(super) cache_hits: u64,
-    pub(super) cache_misses: u64,
-}
-
-/// A workload's name, as it is given on the command line.
-pub(super) fn name(workload: Workload) -> String {
-    workload.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
-}
-
-fn setup(args: &BenchArgs) -> String {
+/// What is measured, in a line.
+pub(super) fn setup(args: &BenchArgs) -> String {
     format!(
         "{} of {} + {} bytes, {}, cache {} MiB, buffer {} MiB, bloom {} bits, {:?}",
         units::plural(args.keys, "key", "keys"),
@@ -68,7 +31,7 @@ pub(super) fn begin(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
 /// Says at once how a workload went.
 pub(super) fn row(row: &Row, out: &mut Out) -> Result<(), Failure> {
     let ops = units::count(row.ops_per_second as u64);
-    out.say(format!("{:<12} {:>2} threads {ops:>14} ops/s", row.workload, row.threads))
+    out.say(format!("{:<24} {:>2} threads {ops:>14} ops/s", row.name(), row.threads))
 }
 
 /// The whole table, or the document.
@@ -84,12 +47,29 @@ pub(super) fn end(args: &BenchArgs, rows: &[Row], out: &mut Out) -> Result<(), F
             "bloom_bits_per_key": args.bloom_bits,
             "compression": format!("{:?}", args.compression),
             "seed": args.seed,
+            "machine": machine::about(),
             "workloads": rows,
         }));
     }
     let mut table = Table::new(&[
-        "workload", "threads", "ops", "ops/s", "p50", "p99", "p99.9", "max", "written", "WA",
-        "CPU s", "memory", "disk", "found", "stalls",
+        "workload",
+        "threads",
+        "ops",
+        "ops/s",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "written",
+        "WA",
+        "SA",
+        "CPU s",
+        "CPU us/op",
+        "memory",
+        "disk",
+        "found",
+        "probed",
+        "stalls",
     ]);
     for row in rows {
         table.row(cells(row));
@@ -103,8 +83,9 @@ fn cells(row: &Row) -> Vec<String> {
     let latency = |pick: fn(&Latency) -> u64| {
         row.latency.as_ref().map_or_else(dash, |l| units::nanoseconds(pick(l)))
     };
+    let ratio = |ratio: Option<f64>| ratio.map_or_else(dash, |ratio| format!("{ratio:.2}"));
     vec![
-        row.workload.clone(),
+        row.name(),
         row.threads.to_string(),
         units::count(row.ops),
         units::count(row.ops_per_second as u64),
@@ -112,14 +93,24 @@ fn cells(row: &Row) -> Vec<String> {
         latency(|l| l.p99_ns),
         latency(|l| l.p999_ns),
         latency(|l| l.max_ns),
-        units::bytes(row.bytes_written),
-        row.write_amplification.map_or_else(dash, |wa| format!("{wa:.2}")),
-        row.cpu_seconds.map_or_else(dash, |s| format!("{s:.2}")),
+        row.bytes_written.map_or_else(dash, units::bytes),
+        ratio(row.write_amplification),
+        ratio(row.space_amplification),
+        ratio(row.cpu_seconds),
+        ratio(row.cpu_us_per_op),
         row.memory_peak_bytes.map_or_else(dash, units::bytes),
         units::bytes(row.disk_bytes),
-        row.found.map_or_else(dash, |found| {
-            format!("{:.1} %", 100.0 * found as f64 / row.ops.max(1) as f64)
-        }),
-        row.stalls.to_string(),
+        found(row).unwrap_or_else(dash),
+        ratio(row.runs_probed_per_read),
+        row.stalls.map_or_else(dash, |stalls| stalls.to_string()),
     ]
+}
+
+/// A share of the reads, or a number where operations write too or meet several entries each.
+fn found(row: &Row) -> Option<String> {
+    let found = row.found?;
+    if row.user_bytes > 0 || found > row.ops {
+        return Some(units::count(found));
+    }
+    Some(format!("{:.1} %", 100.0 * found as f64 / row.ops.max(1) as f64))
 }

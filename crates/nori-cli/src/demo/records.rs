@@ -1,11 +1,10 @@
 //! The first part of the demo: many records written, read one by one, and read in order.
 
 use crate::failure::Failure;
-use crate::histogram::{Histogram, Latency};
-use crate::numbers::{Rng, Shuffle};
 use crate::out::Out;
 use crate::progress::Progress;
 use crate::units;
+use nori_bench::{Histogram, Latency, Rng, Shuffle};
 use nori_lsm::Lsm;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -72,7 +71,7 @@ fn value(i: u64) -> String {
     let mut rng = Rng::new(i);
     let name = NAMES[rng.below(NAMES.len() as u64) as usize];
     let city = CITIES[rng.below(CITIES.len() as u64) as usize];
-    let (visits, token) = (rng.below(10_000), rng.next());
+    let (visits, token) = (rng.below(10_000), rng.next_u64());
     format!(
         r#"{{"id":{i},"name":"{name}","city":"{city}","visits":{visits},"token":"{token:016x}"}}"#
     )

@@ -7,9 +7,9 @@
 use crate::args::DemoWriterArgs;
 use crate::demo::recovery::KEYSPACE;
 use crate::failure::Failure;
-use crate::numbers::Rng;
 use crate::out::Out;
 use crate::stores;
+use nori_bench::Rng;
 use nori_lsm::{Durability, WriteBatch};
 
 /// Entries of one batch.
@@ -24,7 +24,7 @@ pub(super) fn key(batch: u64, entry: u64) -> String {
 /// What the entry of a batch must be.
 pub(super) fn value(batch: u64, entry: u64) -> String {
     let mut rng = Rng::new(batch * BATCH_WRITES + entry);
-    format!("batch {batch}, entry {entry}, check {:016x}", rng.next())
+    format!("batch {batch}, entry {entry}, check {:016x}", rng.next_u64())
 }
 
 /// `nori demo-writer`, hidden

@@ -6,7 +6,7 @@
 //!    pay for itself, and freed space weighs nothing beside saved looks.
 
 use super::workload::{MEMTABLE, Spread, Workload, distinct_of};
-use crate::numbers::Rng;
+use nori_bench::Rng;
 use nori_scheduler::{Done, Policy, Reads, RunView, Scheduler, Why};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -166,7 +166,7 @@ impl Store<'_> {
         let mut scheduler = Scheduler::new(setup.policy.clone());
         scheduler.tick(Duration::ZERO);
         let mut dice = Rng::new(setup.policy.seed);
-        let mut rng = || (dice.next() >> 11) as f64 / (1u64 << 53) as f64;
+        let mut rng = || (dice.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
         let target = (MEMTABLE * (workload.live / (16.0 * MEMTABLE)).sqrt())
             .clamp(MEMTABLE, 32.0 * MEMTABLE);
         let count =

@@ -4,7 +4,7 @@
 //! 2. The count wraps from 255 to 1, so that 0 means never. No reader sleeps through 254 writes
 //!    of one key between two looks, or it would take right for wrong.
 
-use crate::bench::data::Data;
+use nori_bench::Data;
 use nori_lsm::{Lsm, Result};
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -1,6 +1,6 @@
 //! Which keys are hot, when.
 
-use crate::numbers::{Rng, Shuffle};
+use nori_bench::{Rng, Shuffle};
 
 /// The key space is cut into so many ranges, of which one is hot.
 const RANGES: u64 = 20;

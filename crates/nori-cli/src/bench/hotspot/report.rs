@@ -1,13 +1,13 @@
 //! What the load prints: a line per second, then a summary.
 
 use crate::args::HotspotArgs;
-use crate::bench::data::Data;
 use crate::bench::hotspot::load::{Loaded, SLOW};
 use crate::bench::hotspot::model::Model;
 use crate::bench::hotspot::verify::Verified;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::{table, units};
+use nori_bench::Data;
 use nori_lsm::Metrics;
 use serde::Serialize;
 use serde_json::json;
@@ -159,7 +159,7 @@ fn summary(
     out: &mut Out,
 ) -> Result<(), Failure> {
     let ns = units::nanoseconds;
-    let latency = |l: crate::histogram::Latency| {
+    let latency = |l: nori_bench::Latency| {
         let (p50, p99, p999, max) = (ns(l.p50_ns), ns(l.p99_ns), ns(l.p999_ns), ns(l.max_ns));
         format!("p50 {p50}, p99 {p99}, p99.9 {p999}, max {max}")
     };

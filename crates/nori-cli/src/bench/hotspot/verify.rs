@@ -2,7 +2,7 @@
 
 use crate::bench::hotspot::model::Model;
 use crate::failure::Failure;
-use crate::numbers::Rng;
+use nori_bench::Rng;
 use nori_lsm::Lsm;
 use serde::Serialize;
 use std::time::Instant;

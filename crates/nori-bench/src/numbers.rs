@@ -2,21 +2,23 @@
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
-pub(crate) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
-    pub(crate) fn new(seed: u64) -> Rng {
+    /// One whose numbers the seed explains.
+    pub fn new(seed: u64) -> Rng {
         Rng(seed)
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// A number below `n`; 0 for 0. The bias is below n / 2^64.
-    pub(crate) fn below(&mut self, n: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+    pub fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 }
 
@@ -29,20 +31,21 @@ fn mix(mut x: u64) -> u64 {
 /// A random order of 0..n that takes no memory: a Feistel network over the next power of four,
 /// walked until it comes back into the range.
 #[derive(Clone, Debug)]
-pub(crate) struct Shuffle {
+pub struct Shuffle {
     n: u64,
     half_bits: u32,
     seed: u64,
 }
 
 impl Shuffle {
-    pub(crate) fn new(n: u64, seed: u64) -> Shuffle {
+    /// An order of 0..n that the seed explains.
+    pub fn new(n: u64, seed: u64) -> Shuffle {
         let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
         Shuffle { n, half_bits: bits.div_ceil(2).max(1), seed }
     }
 
     /// The number at position `at`, which is below n.
-    pub(crate) fn at(&self, at: u64) -> u64 {
+    pub fn at(&self, at: u64) -> u64 {
         let mut x = at;
         loop {
             x = self.rounds(x);

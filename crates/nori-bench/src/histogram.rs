@@ -11,8 +11,8 @@ const CUT_BITS: u32 = CUTS.trailing_zeros();
 const BUCKETS: usize = (64 - CUT_BITS as usize + 1) * CUTS;
 
 /// How often each latency was seen.
-#[derive(Clone)]
-pub(crate) struct Histogram {
+#[derive(Clone, Debug)]
+pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
     max: u64,
@@ -20,11 +20,15 @@ pub(crate) struct Histogram {
 
 /// What is told of a histogram, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Latency {
-    pub(crate) p50_ns: u64,
-    pub(crate) p99_ns: u64,
-    pub(crate) p999_ns: u64,
-    pub(crate) max_ns: u64,
+pub struct Latency {
+    /// Half of all took no longer.
+    pub p50_ns: u64,
+    /// 99 of 100 took no longer.
+    pub p99_ns: u64,
+    /// 999 of 1000 took no longer.
+    pub p999_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
 }
 
 impl Default for Histogram {
@@ -35,19 +39,19 @@ impl Default for Histogram {
 
 impl Histogram {
     /// An empty one.
-    pub(crate) fn new() -> Histogram {
+    pub fn new() -> Histogram {
         Histogram { counts: vec![0; BUCKETS], total: 0, max: 0 }
     }
 
     /// Counts one value.
-    pub(crate) fn record(&mut self, ns: u64) {
+    pub fn record(&mut self, ns: u64) {
         self.counts[bucket(ns)] += 1;
         self.total += 1;
         self.max = self.max.max(ns);
     }
 
     /// Takes over what another one counted.
-    pub(crate) fn merge(&mut self, other: &Histogram) {
+    pub fn merge(&mut self, other: &Histogram) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
@@ -55,13 +59,36 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.counts.fill(0);
+        (self.total, self.max) = (0, 0);
+    }
+
+    /// What was counted, as pairs of a bucket and its count.
+    pub(crate) fn sparse(&self) -> Vec<(u32, u32)> {
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counts.map(|(at, n)| (at as u32, u32::try_from(*n).unwrap_or(u32::MAX))).collect()
+    }
+
+    /// One that counted these pairs; of the largest value only its bucket is known.
+    pub(crate) fn of_sparse(pairs: &[(u32, u32)]) -> Histogram {
+        let mut all = Histogram::new();
+        for (at, count) in pairs {
+            all.counts[*at as usize] += u64::from(*count);
+            all.total += u64::from(*count);
+            all.max = all.max.max(highest(*at as usize));
+        }
+        all
+    }
+
     /// How many values were counted.
-    pub(crate) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.total
     }
 
     /// The value that `per_mille` thousandths of all values do not exceed.
-    pub(crate) fn percentile(&self, per_mille: u64) -> u64 {
+    pub fn percentile(&self, per_mille: u64) -> u64 {
         let wanted = (u128::from(self.total) * u128::from(per_mille)).div_ceil(1000).max(1);
         let mut seen = 0;
         for (at, count) in self.counts.iter().enumerate() {
@@ -74,7 +101,7 @@ impl Histogram {
     }
 
     /// The percentiles that are told.
-    pub(crate) fn latency(&self) -> Latency {
+    pub fn latency(&self) -> Latency {
         Latency {
             p50_ns: self.percentile(500),
             p99_ns: self.percentile(990),
@@ -144,5 +171,12 @@ mod tests {
         }
         assert_eq!(histogram.latency().max_ns, values[9_999]);
         assert_eq!(Histogram::new().percentile(500), 0);
+        // Halves that were kept in short give the same again.
+        let pairs = [half.sparse(), other.sparse()].concat();
+        let again = Histogram::of_sparse(&pairs);
+        assert_eq!(again.total(), 10_000);
+        assert_eq!(again.percentile(990), histogram.percentile(990));
+        histogram.clear();
+        assert_eq!((histogram.total(), histogram.percentile(990)), (0, 0));
     }
 }

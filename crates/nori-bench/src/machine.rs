@@ -10,12 +10,12 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The most memory that the process had at once, in bytes, since it began or since
 /// [`reset_memory_peak`].
-pub(crate) fn memory_peak() -> Option<u64> {
+pub fn memory_peak() -> Option<u64> {
     memory("VmHWM:")
 }
 
 /// The memory that the process has now, in bytes.
-pub(crate) fn memory_now() -> Option<u64> {
+pub fn memory_now() -> Option<u64> {
     memory("VmRSS:")
 }
 
@@ -27,13 +27,13 @@ fn memory(field: &str) -> Option<u64> {
 }
 
 /// Forgets the peak, where the kernel lets us.
-pub(crate) fn reset_memory_peak() {
+pub fn reset_memory_peak() {
     // Not possible everywhere; the peak then is that of the whole run.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
 /// Processor seconds that all threads used so far, in steps of 10 ms.
-pub(crate) fn cpu_seconds() -> Option<f64> {
+pub fn cpu_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     // The second field is a name that may hold anything, blanks and brackets included.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -41,16 +41,25 @@ pub(crate) fn cpu_seconds() -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
 }
 
+/// Bytes that the process handed over for writing to disks: pages made dirty, also by mapped
+/// files, once while they wait to be written.
+pub fn written_bytes() -> Option<u64> {
+    let io = fs::read_to_string("/proc/self/io").ok()?;
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
+}
+
 /// How long the thread that made this has been ready to run while others had the processors.
-pub(crate) struct CpuWait(Option<fs::File>);
+#[derive(Debug)]
+pub struct CpuWait(Option<fs::File>);
 
 impl CpuWait {
-    pub(crate) fn of_this_thread() -> CpuWait {
+    /// Of the thread that calls.
+    pub fn of_this_thread() -> CpuWait {
         CpuWait(fs::File::open("/proc/thread-self/schedstat").ok())
     }
 
     /// So far; zero where the machine does not say.
-    pub(crate) fn so_far(&self) -> Duration {
+    pub fn so_far(&self) -> Duration {
         Duration::from_nanos(self.nanoseconds().unwrap_or(0))
     }
 
@@ -63,9 +72,24 @@ impl CpuWait {
     }
 }
 
+/// The machine in a few words: its processors and its system.
+pub fn about() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!(
+        "{cores} cores, {}, {} {}",
+        model.map_or("unknown processor", |(_, name)| name.trim()),
+        std::env::consts::OS,
+        kernel.trim()
+    )
+}
+
 /// Bytes of all files below a directory. What cannot be looked at counts nothing: files may go
 /// while a running store is looked at.
-pub(crate) fn disk_bytes(dir: &Path) -> u64 {
+pub fn disk_bytes(dir: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {
         Ok(meta) if meta.is_dir() => disk_bytes(&entry.path()),
