@@ -150,7 +150,7 @@ impl FileSystem for OsFs {
         options.read(true).write(true).create(true).truncate(false);
         let file = told("lock", path, options.open(path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(OsLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(OsLock { file }))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(e)) => told("lock", path, Err(e)),
         }
@@ -209,13 +209,21 @@ fn hashed_random() -> u64 {
     RandomState::new().hash_one((std::process::id(), since.map_or(0, |d| d.as_nanos())))
 }
 
-/// Held until dropped: closing the file frees the lock.
+/// Held until dropped.
 #[derive(Debug)]
 struct OsLock {
-    _file: fs::File,
+    file: fs::File,
 }
 
 impl FileLock for OsLock {}
+
+impl Drop for OsLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that this one is just starting holds it too,
+        // from its fork until it runs its program. If it fails, closing frees the lock then.
+        let _ = self.file.unlock();
+    }
+}
 
 #[derive(Debug)]
 struct OsFile {
@@ -301,6 +309,23 @@ fn allocate(_file: &fs::File, _len: u64) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// As a process has it that another thread is just starting.
+    #[test]
+    fn a_lock_is_free_although_somebody_has_its_file() {
+        let path = std::env::temp_dir().join(format!("nori-lock-{}", std::process::id()));
+        let lock = OsFs.lock(&path).unwrap().unwrap();
+        assert!(OsFs.lock(&path).unwrap().is_none(), "it is held");
+        drop(lock);
+        let file = fs::File::open(&path).unwrap();
+        file.try_lock().unwrap();
+        let lock = OsLock { file };
+        let inherited = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(OsFs.lock(&path).unwrap().is_some(), "it is free");
+        drop(inherited);
+        fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

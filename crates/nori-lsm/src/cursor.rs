@@ -48,7 +48,7 @@ impl Cursor {
         self.handle.check_open()?;
         match (&mut self.walk, &self.failed) {
             (Some(walk), _) => {
-                work(walk, &self.prefix).inspect_err(|error| self.handle.met(error))?;
+                work(walk, &self.prefix).map_err(|error| self.handle.why(error))?;
                 Ok(walk.is_valid())
             }
             (None, Some(e)) => Err(e.clone()),

@@ -77,10 +77,7 @@ impl Iter {
     }
 
     fn advance(&mut self, forward: bool) -> Option<Result<(Bytes, Bytes)>> {
-        let item = self.step(forward).transpose();
-        if let Some(Err(error)) = &item {
-            self.handle.met(error);
-        }
+        let item = self.step(forward).map_err(|error| self.handle.why(error)).transpose();
         if !matches!(item, Some(Ok(_))) {
             self.end();
         }

@@ -238,6 +238,8 @@ impl Store {
             let (path, number) = (self.paths.table(file.number()), file.number());
             verify_table(&*self.fs, &path, number, Some(&file.meta), &mut report, progress);
         }
+        // Behind a close the files may be another's, and what was found says nothing of this store.
+        self.check_open()?;
         Ok(report)
     }
 }

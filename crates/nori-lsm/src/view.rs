@@ -45,7 +45,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.get_now(key).inspect_err(|error| self.handle.met(error))
+        self.get_now(key).map_err(|error| self.handle.why(error))
     }
 
     fn get_now(&self, key: &[u8]) -> Result<Option<Bytes>> {
@@ -89,7 +89,7 @@ impl<'a> View<'a> {
         let view = self.handle.published.load_full();
         let seq = self.seq()?;
         let get = |key: &K| self.get_in(&view, seq, key.as_ref());
-        keys.iter().map(get).collect::<Result<_>>().inspect_err(|error| self.handle.met(error))
+        keys.iter().map(get).collect::<Result<_>>().map_err(|error| self.handle.why(error))
     }
 
     fn pinned(&self) -> Result<(Pinned, SeqNo)> {
@@ -146,7 +146,7 @@ impl<'a> View<'a> {
         let range = self.stored_range(range);
         let view = self.handle.pin();
         self.seq()?;
-        view.approximate_bytes(&range).inspect_err(|error| self.handle.met(error))
+        view.approximate_bytes(&range).map_err(|error| self.handle.why(error))
     }
 }
 

@@ -31,6 +31,16 @@ impl Store {
         }
     }
 
+    /// What a reader is told of an error. Behind a close the store's files may be another's, who
+    /// removes them: then the close is the reason.
+    pub(crate) fn why(&self, error: Error) -> Error {
+        if self.check_open().is_err() {
+            return Error::Closed;
+        }
+        self.met(&error);
+        error
+    }
+
     /// Whether background threads leave this work alone for now, because it failed a moment ago.
     /// A caller who does the steps himself decides himself.
     pub(crate) fn waits(&self, work: Work) -> bool {

@@ -3,7 +3,7 @@
 use crate::barrier::stopping;
 use crate::{ROOT, check, config, fill, on, open};
 use nori_env::sync::thread;
-use nori_env::{Fault, FaultFs, FaultRule, FsOp, MemFs};
+use nori_env::{Fault, FaultFs, FaultRule, FileSystem, FsOp, MemFs};
 use nori_lsm::{Background, Durability, ErrorKind, Lsm};
 use std::time::Duration;
 
@@ -131,8 +131,7 @@ fn events_of_a_closed_store_end() {
 fn destroying_goes_on_where_it_was_stopped() {
     let disk = MemFs::new(6);
     let faults = FaultFs::new(on(&disk));
-    let fs: nori_env::sync::Arc<dyn nori_env::FileSystem> =
-        nori_env::sync::Arc::new(faults.clone());
+    let fs: nori_env::sync::Arc<dyn FileSystem> = nori_env::sync::Arc::new(faults.clone());
     let store = open(nori_env::sync::Arc::clone(&fs));
     fill(&store, 10, 0);
     store.flush().expect("flushes");
@@ -169,4 +168,29 @@ fn what_was_written_before_closing_survives_a_power_cut() {
         let left = disk.crash(nori_env::Cut::SyncedOnly, seed);
         check(&open(on(&left)), 40, 1);
     }
+}
+
+/// The next owner of the files may remove what an old reader is about to open.
+#[test]
+fn a_read_that_a_close_overtakes_says_closed() {
+    let disk = MemFs::new(9);
+    let (fs, barrier) = stopping(&disk, FsOp::Open, ".sst");
+    let config = config(fs).block_cache_bytes(0).max_open_files(1).k_global(8);
+    let store = Lsm::open_with(ROOT, config).expect("opens");
+    store.put("a", "1").expect("writes");
+    store.flush().expect("flushes");
+    store.put("b", "2").expect("writes");
+    store.flush().expect("flushes");
+    assert!(store.get("b").expect("reads").is_some(), "the other table is not open any more");
+    barrier.shut();
+    let reading = store.clone();
+    let reader = thread::spawn(move || reading.get("a"));
+    barrier.wait_for_somebody();
+    store.close().expect("closes");
+    let tables =
+        disk.files().into_iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "sst"));
+    tables.for_each(|(path, _)| disk.remove(&path).expect("removes"));
+    barrier.open();
+    let error = reader.join().expect("no panic").expect_err("there is nothing to read");
+    assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
 }
