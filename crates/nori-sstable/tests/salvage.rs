@@ -241,3 +241,33 @@ fn nonsense_is_an_error_or_in_order() {
         }
     }
 }
+
+/// Values are anything, also what an index of this very table would hold.
+#[test]
+fn values_that_look_like_an_index_are_values() {
+    let varint = |n: u64| match n {
+        0..128 => vec![n as u8],
+        n => vec![n as u8 | 0x80, (n >> 7) as u8],
+    };
+    let options = TableOptions {
+        block_bytes: 100,
+        compression: Compression::None,
+        bloom_bits_per_key: 0.0,
+        restart_interval: 4,
+    };
+    for n in 0..600 {
+        let entries = [
+            Entry::put("a", 1, "v".repeat(150)),
+            Entry::put("b", 2, varint(n)),
+            Entry::put("c", 3, "v".repeat(150)),
+        ];
+        let mut bytes = table_bytes(ID, options, &entries);
+        let table = open_bytes(&bytes).unwrap();
+        let cut = &bytes[..bytes.len() - 1];
+        let rescued = salvage(cut, Some(table.meta())).unwrap();
+        assert_eq!(rescued.entries, entries, "a value of {n}, without a footer");
+        bytes[table.layout().index.offset as usize] ^= 0xff;
+        let rescued = salvage(&bytes, None).unwrap();
+        assert_eq!(rescued.entries, entries, "a value of {n}, without an index");
+    }
+}

@@ -1,6 +1,6 @@
 //! What a store makes of its failures: it remembers them, tells of them, and waits.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::VizEvent;
 use crate::health::Work;
 use crate::store::state::Store;
@@ -32,9 +32,10 @@ impl Store {
     }
 
     /// What a reader is told of an error. Behind a close the store's files may be another's, who
-    /// removes them: then the close is the reason.
+    /// removes them: then the close is why they cannot be read.
     pub(crate) fn why(&self, error: Error) -> Error {
-        if self.check_open().is_err() {
+        let is_of_file = matches!(error.kind(), ErrorKind::Io | ErrorKind::Corruption);
+        if is_of_file && self.check_open().is_err() {
             return Error::Closed;
         }
         self.met(&error);

@@ -95,7 +95,7 @@ impl Parts {
             Err(error) => {
                 losses.note_frame(path, part(footer.index), error);
                 let bytes = Bytes::from(file.read_all()?);
-                let mut walk = Walk::new(&bytes, footer.id, footer.data_end());
+                let mut walk = Walk::over_data(&bytes, footer.id, footer.data_end());
                 walk.run();
                 walk.into_index(path)?
             }
@@ -118,7 +118,7 @@ fn without_footer(file: &dyn File, known: Option<&TableMeta>) -> Result<Parts> {
         let found = "a damaged footer, and nobody else knows it";
         return Err(Corruption::new(file.path(), 0, what, "a footer", found).into());
     };
-    let mut walk = Walk::new(&bytes, id, len);
+    let mut walk = Walk::over_all(&bytes, id, len);
     walk.run();
     let properties = walk.take_properties();
     let index = walk.into_index(file.path())?;

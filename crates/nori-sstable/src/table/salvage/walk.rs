@@ -60,13 +60,22 @@ pub(super) struct Walk<'a> {
     has_gap: bool,
     longest: usize,
     budget: u64,
-    /// The table's own index, if it was met.
-    own: Option<Index>,
+    /// Whether only data lies before the end; else all parts of a table may.
+    only_data: bool,
+    /// A block that may be the table's own index, and where it starts. Values may look like one:
+    /// what follows decides.
+    own: Option<(usize, Found, Index)>,
     properties: Properties,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(bytes: &'a Bytes, id: u64, end: u64) -> Walk<'a> {
+    /// Over the blocks of data that end at `end`.
+    pub(super) fn over_data(bytes: &'a Bytes, id: u64, end: u64) -> Walk<'a> {
+        Walk { only_data: true, ..Walk::over_all(bytes, id, end) }
+    }
+
+    /// Over a table whose parts are not known.
+    pub(super) fn over_all(bytes: &'a Bytes, id: u64, end: u64) -> Walk<'a> {
         let end = usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
         Walk {
             bytes,
@@ -79,6 +88,7 @@ impl<'a> Walk<'a> {
             has_gap: false,
             longest: 0,
             budget: SEARCH_BUDGET,
+            only_data: false,
             own: None,
             properties: Properties::default(),
         }
@@ -121,18 +131,55 @@ impl<'a> Walk<'a> {
     fn take(&mut self, found: Found) {
         let start = std::mem::replace(&mut self.at, found.end);
         self.longest = self.longest.max(found.end - start);
-        let own = self.borders.iter().rev().take(3).chain([&start]);
-        let own = own.filter_map(|end| Index::parse(found.content.clone(), *end as u64).ok());
-        if let Some(own) = own.max_by_key(Index::len) {
-            self.own = Some(own);
-        } else if self.own.is_none()
-            && !self.may_be_index(start, &found)
-            && self.add_data(start, &found)
-        {
-            self.borders.push(found.end);
-        } else if let Ok(properties) = Properties::decode(&found.content) {
+        if self.only_data {
+            self.add_data(start, &found);
+            return;
+        }
+        if let Some(index) = self.index_in(start, &found) {
+            self.refute();
+            self.own = Some((start, found, index));
+            return;
+        }
+        let properties = Properties::decode(&found.content).ok();
+        let is_data = match &self.own {
+            None => !self.may_be_index(start, &found),
+            // The index stands behind all data: with data here, that was data too.
+            Some((_, _, own)) => {
+                let blocks = properties.as_ref().map(|properties| properties.data_blocks);
+                let is_behind = |(first, _): (Key, Key)| self.is_behind_own(&first);
+                blocks != Some(own.len() as u64) && ends_of(&found.content).is_some_and(is_behind)
+            }
+        };
+        if is_data {
+            self.refute();
+        }
+        let is_data = is_data && self.add_data(start, &found);
+        if let Some(properties) = properties.filter(|_| !is_data) {
             self.properties = properties;
         }
+    }
+
+    /// The index that a block is, if its lengths add up to where data ended.
+    fn index_in(&self, start: usize, found: &Found) -> Option<Index> {
+        let own_end = self.own.as_ref().map(|(_, own, _)| &own.end);
+        let ends = self.borders.iter().rev().take(3).chain([&start]).chain(own_end);
+        let own = ends.filter_map(|end| Index::parse(found.content.clone(), *end as u64).ok());
+        let index = own.max_by_key(Index::len)?;
+        let known = self.own.as_ref().map_or(0, |(_, _, own)| own.len());
+        (index.len() > known).then_some(index)
+    }
+
+    /// What was taken for the index is data.
+    fn refute(&mut self) {
+        if let Some((start, found, _)) = self.own.take() {
+            self.add_data(start, &found);
+        }
+    }
+
+    /// Whether a key is behind all those of what was taken for the index.
+    fn is_behind_own(&self, first: &Key) -> bool {
+        let own = self.own.as_ref().and_then(|(_, own, _)| ends_of(&own.content));
+        own.is_some_and(|(_, last)| order((&last.0, last.1), (&first.0, first.1)) == Ordering::Less)
     }
 
     /// Where the last data block ends.
@@ -169,6 +216,7 @@ impl<'a> Walk<'a> {
         self.add_to_index(&last.0, last.1, found.end - start);
         self.last = Some(last);
         self.has_gap = false;
+        self.borders.push(found.end);
         true
     }
 
@@ -180,7 +228,7 @@ impl<'a> Walk<'a> {
 
     /// The table's own index, if it was met, or one of the blocks found.
     pub(super) fn into_index(mut self, path: &Path) -> Result<Index> {
-        if let Some(own) = self.own {
+        if let Some((_, _, own)) = self.own {
             return Ok(own);
         }
         let Some((last, _)) = self.last.take() else {
