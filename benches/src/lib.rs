@@ -4,6 +4,8 @@
 //! change, in one session; `nori bench` measures whole workloads.
 
 pub mod amplification;
+#[cfg(feature = "peers")]
+pub mod peers;
 
 use nori_lsm::{Background, Config, Durability, Lsm, Result, WriteBatch};
 use std::path::{Path, PathBuf};

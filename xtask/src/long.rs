@@ -102,6 +102,24 @@ pub(crate) const LONG: &[Long] = &[
         ),
     },
     Long {
+        name: "bench-peers",
+        about: "the workloads of nori bench on nori, fjall and LMDB in turn [--keys N] [..]",
+        work: Work::Cargo(
+            &[
+                "run",
+                "--release",
+                "-p",
+                "nori-benches",
+                "--features",
+                "peers",
+                "--bin",
+                "peers",
+                "--",
+            ],
+            &[],
+        ),
+    },
+    Long {
         name: "plants",
         about: "rules of the store broken one by one, each to be caught",
         work: Work::Cargo(

@@ -168,22 +168,33 @@ fn ratio(part: Option<u64>, whole: u64) -> Option<f64> {
     part.filter(|_| whole > 0).map(|part| part as f64 / whole as f64)
 }
 
+/// What is left of a last second is a sample of its own if it is at least so long: of a few
+/// milliseconds there is little to say.
+const REST_MIN: f64 = 0.25;
+
 /// A sample for each second up to the last operation, also for those without any.
 fn samples(done: &Done, elapsed: Duration) -> Vec<Sample> {
-    let Some(last) = done.seconds.keys().next_back() else { return Vec::new() };
+    let Some(&last) = done.seconds.keys().next_back() else { return Vec::new() };
+    let end = elapsed.as_secs_f64().min(last as f64 + 1.0);
+    let rest = last > 0 && end - (last as f64) < REST_MIN;
+    let samples = if rest { last } else { last + 1 };
     let sample = |second: u64| {
-        let end = (second as f64 + 1.0).min(elapsed.as_secs_f64());
-        let (ops, latency) = match done.seconds.get(&second) {
-            Some(second) => (second.ops, Histogram::of_sparse(&second.latency)),
-            None => (0, Histogram::new()),
-        };
+        let is_last = second + 1 == samples;
+        let numbers = second..=if is_last { last } else { second };
+        let (mut ops, mut latency) = (0, Vec::new());
+        for (_, second) in done.seconds.range(numbers) {
+            ops += second.ops;
+            latency.extend_from_slice(&second.latency);
+        }
+        let latency = Histogram::of_sparse(&latency);
+        let at_seconds = if is_last { end } else { second as f64 + 1.0 };
         Sample {
-            at_seconds: end,
-            ops_per_second: ops as f64 / (end - second as f64).max(1e-9),
+            at_seconds,
+            ops_per_second: ops as f64 / (at_seconds - second as f64).max(1e-9),
             p99_ns: (latency.total() > 0).then(|| latency.percentile(990)),
         }
     };
-    (0..=*last).map(sample).collect()
+    (0..samples).map(sample).collect()
 }
 
 fn run_threads<'a>(parts: &[Part<'a>], live: &'a dyn Live, started: Instant) -> Result<Vec<Done>> {
@@ -212,4 +223,29 @@ fn run_threads<'a>(parts: &[Part<'a>], live: &'a dyn Live, started: Instant) -> 
         }
         failed.map(|()| all)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::Second;
+
+    #[test]
+    fn a_sample_a_second_and_a_short_rest_belongs_to_the_last() {
+        let mut done = Done::default();
+        for (at, ops, ns) in [(0, 100, 10), (2, 300, 30), (3, 60, 40)] {
+            done.seconds.insert(at, Second { ops, latency: vec![(ns, ops as u32)] });
+        }
+        let told = |ms| {
+            let samples = samples(&done, Duration::from_millis(ms));
+            let told = samples.iter().map(|s| (s.at_seconds, s.ops_per_second.round(), s.p99_ns));
+            told.collect::<Vec<_>>()
+        };
+        let first = [(1.0, 100.0, Some(10)), (2.0, 0.0, None)];
+        let third = [(3.0, 300.0, Some(30)), (3.5, 120.0, Some(40))];
+        assert_eq!(told(3_500), [first, third].concat());
+        // 360 operations in 1.2 seconds.
+        assert_eq!(told(3_200), [first.to_vec(), vec![(3.2, 300.0, Some(40))]].concat());
+        assert!(samples(&Done::default(), Duration::from_secs(1)).is_empty());
+    }
 }

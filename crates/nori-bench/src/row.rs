@@ -72,7 +72,7 @@ pub struct Row {
     pub samples: Vec<Sample>,
 }
 
-/// One second of a workload; the last one may be shorter.
+/// One second of a workload; the last one may be a quarter longer, or shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Sample {

@@ -57,6 +57,8 @@ impl<'a> Bench<'a> {
         let (name, dir) = (self.kind.name, self.plan.dir.as_path());
         let meter = Meter { name, engine: Some(engine), dir, observer, workload };
         let rows = work::run(&Ctx { meter, engine, data: &data, plan: self.plan, workload })?;
+        // What is not on the disk yet would be written while the next one is measured.
+        engine.sync()?;
         store.shape = workload.leaves();
         Ok(rows)
     }

@@ -44,8 +44,8 @@ impl Unit {
     }
 }
 
-/// Up to three digits behind the point, none that say nothing.
+/// Up to six digits behind the point, none that say nothing.
 fn short(value: f64) -> String {
-    let digits = format!("{value:.3}");
+    let digits = format!("{value:.6}");
     digits.trim_end_matches('0').trim_end_matches('.').to_string()
 }

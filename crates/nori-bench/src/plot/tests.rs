@@ -91,6 +91,7 @@ fn marks_are_round_and_reach_the_highest() {
         (Unit::Count, 250_000.0, "250 k"),
         (Unit::Count, 1_500_000.0, "1.5 M"),
         (Unit::Seconds, 0.25, "0.25 s"),
+        (Unit::Seconds, 0.0025, "0.0025 s"),
         (Unit::Nanoseconds, 2_500.0, "2.5 us"),
         (Unit::Nanoseconds, 999.0, "999 ns"),
     ];

@@ -1,0 +1,23 @@
+//! nori beside other engines: the workloads of `nori-bench` on each in turn, in one process.
+//!
+//! 1. A round runs a workload on each engine; then comes the next round. What the machine does
+//!    meanwhile meets all of them.
+//! 2. Figures are medians of the rounds, and what counts is their ratio.
+//! 3. Engines that read must have found as many keys and values and the same ones.
+
+// It looks at the real disk and clock, as all of a bench does.
+#![allow(clippy::disallowed_methods)]
+
+mod args;
+mod fjall;
+mod lmdb;
+mod report;
+mod run;
+
+pub use args::{Args, USAGE};
+pub use fjall::FJALL;
+pub use lmdb::LMDB;
+pub use run::run;
+
+#[cfg(test)]
+mod tests;
