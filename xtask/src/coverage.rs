@@ -45,7 +45,9 @@ pub(crate) fn coverage(context: &Context, args: &[String]) -> Result<(), Failure
         test.env("NORI_SUITE_SEEDS", suites::sizes());
     }
     shell::run(&mut test, "mend the test that failed")?;
-    let mut report = command(context, &["report", "--json", "--summary-only"]);
+    // Children that were killed leave profiles that are not whole.
+    let args = ["report", "--failure-mode", "all", "--json", "--summary-only"];
+    let mut report = command(context, &args);
     let output = report.stdout(Stdio::piped()).output()?;
     let json: Value = serde_json::from_slice(&output.stdout)
         .map_err(|e| Failure::new(format!("the report is no JSON: {e}"), "look at the output"))?;

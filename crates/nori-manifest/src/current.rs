@@ -119,6 +119,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use nori_env::sync::Arc;
+    use nori_env::{Fault, FaultFs, FaultRule, FsOp, MemFs};
 
     fn with_sum(text: &str) -> Vec<u8> {
         format!("{text} check={:08x}\n", checksum(0, text.as_bytes())).into_bytes()
@@ -156,5 +158,44 @@ mod tests {
         for text in ["", "nori-current", "nori-current format=x features=0 manifest=y", "a b c d"] {
             assert!(matches!(decode(&with_sum(text), path), Err(Error::Corruption(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn only_a_missing_file_is_none_and_long_ones_are_not_read() {
+        let disk = MemFs::new(1);
+        let dir = Path::new("/store");
+        disk.create_dir_all(dir).unwrap();
+        assert_eq!(read(&disk, dir).unwrap(), None);
+        let line = encode(7);
+        let padded = |len: u64| {
+            let mut bytes = line.clone().into_bytes();
+            bytes.resize(usize::try_from(len).unwrap(), b' ');
+            disk.write_file(current_path(dir), &bytes);
+            read(&disk, dir).unwrap_err().to_string()
+        };
+        let too_long = "at most";
+        assert!(padded(CURRENT_BYTES_MAX + 1).contains(too_long));
+        assert!(!padded(CURRENT_BYTES_MAX).contains(too_long), "it is read, and damaged");
+        assert!(!padded(CURRENT_BYTES_MAX - 1).contains(too_long));
+        disk.write_file(current_path(dir), line.as_bytes());
+        assert_eq!(read(&disk, dir).unwrap(), Some(7));
+        let faults = FaultFs::new(Arc::new(disk));
+        faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Open).path("CURRENT"));
+        assert!(matches!(read(&faults, dir), Err(Error::Io(_))), "an error is not \"none\"");
+    }
+
+    #[test]
+    fn a_leftover_that_cannot_be_removed_leaves_current_alone() {
+        let disk = MemFs::new(2);
+        let dir = Path::new("/store");
+        disk.create_dir_all(dir).unwrap();
+        disk.write_file(dir.join("CURRENT.tmp"), b"left");
+        let faults = FaultFs::new(Arc::new(disk));
+        faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Remove));
+        let Err(Turn::Unchanged(error)) = turn(&faults, dir, 7) else { panic!("it turned") };
+        assert!(error.to_string().starts_with("remove"), "{error}");
+        faults.clear();
+        turn(&faults, dir, 7).unwrap();
+        assert_eq!(read(&faults, dir).unwrap(), Some(7));
     }
 }

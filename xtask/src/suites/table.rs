@@ -171,7 +171,7 @@ pub(super) const SUITES: &[Suite] = &[
         name: "linearizable",
         about: "calls of threads on three keys have an order",
         test: &["-p", "nori-torture", "--test", "linearizable", "--", "--exact", "linearizable"],
-        seeds: 20,
+        seeds: 100,
     },
     Suite {
         name: "snapshots",

@@ -183,7 +183,15 @@ fn a_copy_of_an_open_store_is_a_prefix_or_an_error() {
                 }
                 Ok(store) => {
                     let items: Result<Vec<_>> = store.iter().collect();
-                    let items = items.expect("all tables are there");
+                    let items = match items {
+                        Ok(items) => items,
+                        // A table that was copied while it was written.
+                        Err(e) => {
+                            assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
+                            refused += 1;
+                            continue;
+                        }
+                    };
                     assert!(items.is_empty() || items.len() == KEYS, "part of a batch");
                     let numbers = items
                         .iter()
