@@ -345,9 +345,8 @@ impl Lsm {
         self.handle().brain.decisions(last)
     }
 
-    /// Reads every byte of every table and checks it; if the store is open for writing, CURRENT
-    /// and the manifest too. Not the log, which is being written: [`Lsm::verify_at`] reads all of
-    /// a store that is closed. Problems are listed, not returned as errors.
+    /// Reads every byte of every table and checks it, and if the store is open for writing CURRENT
+    /// and the manifest. [`Lsm::verify_at`] reads all of a closed store, the log too.
     ///
     /// # Errors
     /// `Closed`.

@@ -20,16 +20,16 @@ mod spaces;
 mod tables;
 mod target;
 
+pub(crate) use manifests::counters;
 pub use report::{LostKey, LostPart, RepairReport};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::lsm::Lsm;
-use crate::store::Paths;
+use crate::store::{Paths, lock_to_read};
 use evidence::Evidence;
-use nori_env::{FileLock, FileSystem, FsError};
+use nori_env::FileSystem;
 use nori_types::FileName;
-use std::io::ErrorKind;
 use std::path::Path;
 use target::Target;
 
@@ -73,7 +73,14 @@ fn repair(path: &Path, into: &Path, config: Config) -> Result<RepairReport> {
     check_places(fs, &from, &into)?;
     let paths = Paths::new(&from);
     let mut report = RepairReport::default();
-    let _lock = lock(fs, &paths, &mut report)?;
+    let _lock = lock_to_read(fs, &paths, |e| {
+        report.warnings.push(format!(
+            "{}: cannot be locked ({}), so nothing shows whether the store is open elsewhere; a \
+             store that changed meanwhile is not copied as a whole",
+            e.path.display(),
+            e.source
+        ));
+    })?;
     if fs.exists(&paths.repairing())? {
         let what = "it is itself what an unfinished repair left, which was never a whole store";
         report.warnings.push(format!("{}: {what}", from.display()));
@@ -104,37 +111,6 @@ fn fill(
     let written = copied?;
     closed?;
     target.finish(&written, report)
-}
-
-/// The damaged store's lock, so that nobody changes it meanwhile.
-fn lock(
-    fs: &dyn FileSystem,
-    paths: &Paths,
-    report: &mut RepairReport,
-) -> Result<Option<Box<dyn FileLock>>> {
-    // Without the file nobody holds it, and taking it would make it.
-    if !fs.exists(&paths.lock())? {
-        return Ok(None);
-    }
-    match fs.lock(&paths.lock()) {
-        Ok(Some(lock)) => Ok(Some(lock)),
-        Ok(None) => Err(Error::Locked { path: paths.lock() }),
-        // Whoever has the store open can write to it, so there is mostly nobody.
-        Err(e) if is_read_only(&e) => {
-            report.warnings.push(format!(
-                "{}: cannot be locked ({}), so nothing shows whether the store is open elsewhere; \
-                 a store that changed meanwhile is not copied as a whole",
-                e.path.display(),
-                e.source
-            ));
-            Ok(None)
-        }
-        Err(e) => Err(e.into()),
-    }
-}
-
-fn is_read_only(e: &FsError) -> bool {
-    matches!(e.source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
 /// The damaged store must not be written to, and what is made must not mix with anything.

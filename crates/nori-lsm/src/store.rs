@@ -40,5 +40,5 @@ pub use close::example_dir;
 pub(crate) use close::{REPAIRING_WORD, destroy};
 pub(crate) use learned::heat_is_good;
 pub(crate) use open::{open_read_only, open_store};
-pub(crate) use recover::{check_finished, check_log, check_unfinished, list};
+pub(crate) use recover::{check_finished, check_log, check_unfinished, list, lock_to_read};
 pub(crate) use state::{Handle, Paths, Store};

@@ -17,12 +17,13 @@ pub(crate) use tables::verify_table;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::lsm::Lsm;
-use crate::store::{Paths, Store, check_finished, check_unfinished, heat_is_good, list};
+use crate::store::{
+    Paths, Store, check_finished, check_unfinished, heat_is_good, list, lock_to_read,
+};
 use manifest::{State, length, verify_manifest};
-use nori_env::{FileLock, FileSystem};
+use nori_env::FileSystem;
 use nori_types::{FileName, FileNumber};
 use std::collections::BTreeSet;
-use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::path::Path;
 
 impl Lsm {
@@ -52,7 +53,9 @@ impl Lsm {
 fn verify(config: &Config, paths: &Paths, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
     let fs = &*config.file_system;
     let mut report = VerifyReport::default();
-    let _lock = lock(fs, paths, &mut report)?;
+    let _lock = lock_to_read(fs, paths, |e| {
+        report.note(&e.path, format!("cannot be taken: {}", e.source));
+    })?;
     check_finished(config, paths)?;
     let has_current = fs.exists(&paths.current())?;
     if !has_current && is_unfinished(fs, paths, &mut report)? {
@@ -65,30 +68,6 @@ fn verify(config: &Config, paths: &Paths, progress: &mut dyn FnMut(u64)) -> Resu
     verify_heat(fs, paths, &mut report, progress)?;
     leftovers(fs, paths, Some(&state), &mut report)?;
     Ok(report)
-}
-
-/// Takes the lock, if there is a file to take.
-fn lock(
-    fs: &dyn FileSystem,
-    paths: &Paths,
-    report: &mut VerifyReport,
-) -> Result<Option<Box<dyn FileLock>>> {
-    let path = paths.lock();
-    // Without the file nobody holds it, and taking it would make it.
-    if !fs.exists(&path)? {
-        return Ok(None);
-    }
-    match fs.lock(&path) {
-        Ok(Some(lock)) => Ok(Some(lock)),
-        Ok(None) => Err(Error::Locked { path }),
-        // A backup on a medium that cannot be written to. Whoever has a store open can write to
-        // it, so there is mostly nobody.
-        Err(e) if matches!(e.source.kind(), PermissionDenied | ReadOnlyFilesystem) => {
-            report.note(&path, format!("cannot be taken: {}", e.source));
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Whether a store without CURRENT is one that was being made; if not, that is a problem.

@@ -116,10 +116,14 @@ impl Found {
     }
 }
 
-/// What grows from state to state; behind it, for states that differ in no counter, how many of
-/// its tables are there: those of an older one are deleted.
+/// What grows from state to state.
+pub(crate) fn counters(version: &Version) -> impl Ord + use<> {
+    (version.last_seq, version.flushed, version.wal_floor, version.next_file, version.durable)
+}
+
+/// Its counters; behind them, for states that differ in none, how many of its tables are there:
+/// those of an older one are deleted.
 fn age(version: &Version, present: &BTreeSet<FileNumber>) -> impl Ord + use<> {
     let missing = version.tables().filter(|file| !present.contains(&file.number())).count();
-    let written = (version.last_seq, version.flushed, version.wal_floor);
-    (written, version.next_file, version.durable, Reverse(missing))
+    (counters(version), Reverse(missing))
 }

@@ -11,12 +11,13 @@ use crate::plant::{Plant, planted};
 use crate::store::state::Paths;
 use crate::super_version::Mem;
 use bytes::Bytes;
-use nori_env::FileSystem;
 use nori_env::sync::Arc;
+use nori_env::{FileLock, FileSystem, FsError};
 use nori_manifest::{Catalog, Manifest, Version, split_prefix};
 use nori_types::{Corruption, FileName, FormatTooNew, SeqNo, ValueKind};
 use nori_wal::{Position, Replayed};
 use std::collections::BTreeSet;
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::path::{Path, PathBuf};
 
 /// A store as its files tell it.
@@ -78,6 +79,29 @@ pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
     let mut found = Found { version, memtables, highest_segment, manifest_cut, read_only, report };
     found.report.last_sequence = found.last_seq().get();
     Ok(Some(found))
+}
+
+/// The lock of a store that is not opened, only read, and changed in no way. `refused` is told of a
+/// medium that takes no lock: whoever has a store open can write to it, so mostly nobody has.
+pub(crate) fn lock_to_read(
+    fs: &dyn FileSystem,
+    paths: &Paths,
+    refused: impl FnOnce(FsError),
+) -> Result<Option<Box<dyn FileLock>>> {
+    let path = paths.lock();
+    // Without the file nobody holds it, and taking it would make it.
+    if !fs.exists(&path)? {
+        return Ok(None);
+    }
+    match fs.lock(&path) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(Error::Locked { path }),
+        Err(e) if matches!(e.source.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            refused(e);
+            Ok(None)
+        }
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// What a repair has not finished looks like a store and is not all of it.

@@ -5,6 +5,7 @@
 
 use super::report::{Finding, VerifyReport};
 use crate::error::{Error, Result};
+use crate::repair::counters;
 use crate::store::{Paths, list};
 use nori_env::{FileSystem, OpenMode};
 use nori_manifest::{Manifest, Salvaged, Version};
@@ -103,7 +104,7 @@ fn newest(
             damaged.push(number);
         }
         let version = found.and_then(|found| found.version);
-        read.push((version.as_ref().map(age), number));
+        read.push((version.as_ref().map(counters), number));
     }
     *are_whole &= damaged.is_empty();
     let best = read.into_iter().max().map(|(_, number)| number);
@@ -111,11 +112,6 @@ fn newest(
         report.note(&path_of(paths, number), "cannot be read as a whole; another one was");
     }
     best
-}
-
-/// What grows from state to state.
-fn age(version: &Version) -> impl Ord + use<> {
-    (version.last_seq, version.flushed, version.wal_floor, version.next_file, version.durable)
 }
 
 /// Reads CURRENT: the number that it names, if there is one.
