@@ -10,13 +10,18 @@
 
 mod args;
 mod fjall;
+mod goals;
 mod lmdb;
 mod report;
+#[cfg(feature = "peers-rocksdb")]
+mod rocksdb;
 mod run;
 
 pub use args::{Args, USAGE};
 pub use fjall::FJALL;
 pub use lmdb::LMDB;
+#[cfg(feature = "peers-rocksdb")]
+pub use rocksdb::ROCKSDB;
 pub use run::run;
 
 #[cfg(test)]

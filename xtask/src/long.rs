@@ -5,7 +5,7 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{coverage, libfuzzer, mutants, plants, sanitize, shell, suites};
+use crate::{benches, coverage, libfuzzer, mutants, plants, sanitize, shell, suites};
 
 /// One long run.
 pub(crate) struct Long {
@@ -103,21 +103,8 @@ pub(crate) const LONG: &[Long] = &[
     },
     Long {
         name: "bench-peers",
-        about: "the workloads of nori bench on nori, fjall and LMDB in turn [--keys N] [..]",
-        work: Work::Cargo(
-            &[
-                "run",
-                "--release",
-                "-p",
-                "nori-benches",
-                "--features",
-                "peers",
-                "--bin",
-                "peers",
-                "--",
-            ],
-            &[],
-        ),
+        about: "nori bench on nori, RocksDB, fjall, LMDB in turn [--no-rocksdb] [--keys N] [..]",
+        work: Work::Own(benches::peers),
     },
     Long {
         name: "plants",

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod api;
+mod benches;
 mod cargo_steps;
 mod ci;
 mod coverage;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench-peers`: nori, fjall and LMDB under the same workloads, in turn.
+//! `cargo xtask bench-peers`: nori and other engines under the same workloads, in turn.
 
 use nori_benches::peers::{Args, USAGE, run};
 use std::process::ExitCode;

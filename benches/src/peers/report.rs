@@ -1,6 +1,7 @@
 //! The tables, in Markdown.
 
 use super::args::Args;
+use super::goals;
 use super::run::Compared;
 use nori_bench::{EngineKind, Error, Result, Row, machine};
 use std::io::Write;
@@ -32,7 +33,7 @@ fn line(out: &mut dyn Write, text: &str) -> Result<()> {
 pub(super) fn progress(round: u64, row: &Row, out: &mut dyn Write) -> Result<()> {
     let ops = row.ops_per_second;
     let (round, engine) = (round + 1, &row.engine);
-    line(out, &format!("round {round}  {engine:<6} {:<26} {ops:>12.0} ops/s", row.name()))
+    line(out, &format!("round {round}  {engine:<7} {:<26} {ops:>12.0} ops/s", row.name()))
 }
 
 /// What an engine is compared by beside its speed.
@@ -76,7 +77,8 @@ fn speed(engines: &[EngineKind], all: &[Compared], out: &mut dyn Write) -> Resul
         head += &format!(" {} / {} |", engines[0].name, engine.name);
         rule += "--:|";
     }
-    line(out, &format!("{head} answers |\n{rule}---|"))?;
+    line(out, &format!("{head} answers | goal | verdict |\n{rule}---|---|---|"))?;
+    let names: Vec<&str> = engines.iter().map(|engine| engine.name).collect();
     let mut all_alike = true;
     for part in all {
         let Some(row) = part.rows.first().and_then(|rows| rows.first()) else { continue };
@@ -97,7 +99,8 @@ fn speed(engines: &[EngineKind], all: &[Compared], out: &mut dyn Write) -> Resul
             Some(false) => "DIFFERENT",
             None => "",
         };
-        line(out, &format!("{cells} {word} |"))?;
+        let [goal, verdict] = goals::cells(&names, part);
+        line(out, &format!("{cells} {word} | {goal} | {verdict} |"))?;
     }
     Ok(all_alike)
 }

@@ -1,5 +1,7 @@
 //! Rounds of workloads, and what is compared.
 
+#[cfg(feature = "peers-rocksdb")]
+use super::ROCKSDB;
 use super::args::Args;
 use super::report;
 use super::{FJALL, LMDB};
@@ -7,7 +9,13 @@ use nori_bench::{Bench, EngineKind, Error, NORI, Plan, Quiet, Result, Row, plot}
 use std::io::Write;
 
 /// nori first: the others are compared with it.
-const ENGINES: [EngineKind; 3] = [NORI, FJALL, LMDB];
+pub(super) const ENGINES: &[EngineKind] = &[
+    NORI,
+    #[cfg(feature = "peers-rocksdb")]
+    ROCKSDB,
+    FJALL,
+    LMDB,
+];
 
 /// One part of a workload with all its rows: by engine, then by round.
 pub(super) struct Compared {
@@ -50,8 +58,8 @@ fn chosen(args: &Args) -> Result<Vec<EngineKind>> {
         return Ok(ENGINES.to_vec());
     }
     let find = |name: &String| {
-        let found = ENGINES.into_iter().find(|engine| engine.name == name);
-        found.ok_or_else(|| Error::new(format!("there is no engine {name}")))
+        let found = ENGINES.iter().find(|engine| engine.name == name).copied();
+        found.ok_or_else(|| Error::new(format!("there is no engine {name} in this build")))
     };
     args.engines.iter().map(find).collect()
 }
