@@ -5,8 +5,9 @@ use crate::zipf::Zipf;
 
 /// Values are pieces of a pool this large, or twice a value where that is more.
 const POOL_BYTES: usize = 1 << 20;
-/// Random and plain bytes take turns in pieces of this many, so that half of any value compresses.
-const PIECE_BYTES: usize = 25;
+/// The pool is made of pieces of this length, each of random bytes and the same bytes again, so
+/// that half of it compresses: what db_bench of LevelDB and RocksDB makes.
+const PIECE_BYTES: usize = 100;
 
 /// Zipf's hot ranges of keys: the key space is cut into so many.
 const RANGES: u64 = 1024;
@@ -29,10 +30,12 @@ impl Data {
         let value_bytes = usize::try_from(value_bytes).unwrap_or(POOL_BYTES);
         let key_bytes = usize::try_from(key_bytes).unwrap_or(16);
         let mut rng = Rng::new(seed);
-        let pool = (0..POOL_BYTES.max(2 * value_bytes))
-            .map(|at| (at / PIECE_BYTES).is_multiple_of(2))
-            .map(|random| if random { rng.next_u64() as u8 } else { b'.' })
-            .collect();
+        let mut pool = Vec::with_capacity(POOL_BYTES.max(2 * value_bytes) + PIECE_BYTES);
+        while pool.len() < POOL_BYTES.max(2 * value_bytes) {
+            let start = pool.len();
+            pool.extend((0..PIECE_BYTES / 2).map(|_| rng.next_u64() as u8));
+            pool.extend_from_within(start..);
+        }
         Data { keys, key_bytes, value_bytes, seed, pool }
     }
 

@@ -29,8 +29,8 @@ impl Mem {
     }
 }
 
-/// Values up to this length are copied for the caller, who would otherwise keep a whole batch or
-/// block in memory with each of them.
+/// Values of memtables are copied for the caller up to this length: each would otherwise keep a
+/// whole batch in memory.
 const COPIED_BYTES_MAX: usize = 1024;
 
 fn unshared(value: Bytes) -> Bytes {
@@ -120,7 +120,8 @@ impl SlotSources {
             let Some(table) = run.find(key)? else { continue };
             *probes += 1;
             match table.get(key, hash, at)? {
-                Lookup::Found(value, _) => return Ok(Some(unshared(value))),
+                // Copied already, unless it is a good part of its block.
+                Lookup::Found(value, _) => return Ok(Some(value)),
                 Lookup::Deleted(_) => return Ok(None),
                 Lookup::Absent => {}
             }

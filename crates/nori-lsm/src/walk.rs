@@ -30,9 +30,58 @@ pub(crate) struct Walk {
     limits: KeyRange,
     merge: Option<SlotMerge>,
     key: Vec<u8>,
-    value: Bytes,
+    value: Held,
     /// Last, so that it is dropped after the iterators that read from it.
     pinned: Pinned,
+}
+
+/// Whether two keys are equal. Neighbours differ in their last byte nearly always; to look at it
+/// first spares waiting for the copy of a key that was made a moment ago.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.last() == b.last() && a == b
+}
+
+/// Whether a key lies below `lo`. A bound of one byte, where a keyspace begins, is compared without
+/// memcmp, which took a fifth of a walk backward.
+#[inline]
+fn is_below(key: &[u8], lo: &[u8]) -> bool {
+    match lo {
+        [] => false,
+        [only] => key.first().is_none_or(|byte| byte < only),
+        _ => key < lo,
+    }
+}
+
+/// The value of an entry that the merge has left.
+#[derive(Default)]
+struct Held {
+    /// Small values are copied here, in memory that is used again.
+    copied: Vec<u8>,
+    /// A larger one, which its source may share.
+    shared: Option<Bytes>,
+}
+
+impl Held {
+    /// Longer values are asked for as bytes, and perhaps not copied.
+    const COPIED_BYTES_MAX: usize = 1024;
+
+    fn hold(&mut self, merge: &SlotMerge) {
+        let value = merge.value();
+        self.shared = (value.len() > Held::COPIED_BYTES_MAX).then(|| merge.value_bytes());
+        self.copied.clear();
+        if self.shared.is_none() {
+            self.copied.extend_from_slice(value);
+        }
+    }
+
+    fn get(&self) -> &[u8] {
+        self.shared.as_deref().unwrap_or(&self.copied)
+    }
+
+    fn bytes(&self) -> Bytes {
+        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(&self.copied))
+    }
 }
 
 impl Walk {
@@ -46,7 +95,7 @@ impl Walk {
             slot: 0,
             merge: None,
             key: Vec::new(),
-            value: Bytes::new(),
+            value: Held::default(),
             pinned,
         }
     }
@@ -67,14 +116,14 @@ impl Walk {
     pub(crate) fn value(&self) -> &[u8] {
         match (self.stands, &self.merge) {
             (Stands::Forward, Some(merge)) => merge.value(),
-            _ => &self.value,
+            _ => self.value.get(),
         }
     }
 
     pub(crate) fn value_bytes(&self) -> Bytes {
         match (self.stands, &self.merge) {
             (Stands::Forward, Some(merge)) => merge.value_bytes(),
-            _ => self.value.clone(),
+            _ => self.value.bytes(),
         }
     }
 
@@ -177,7 +226,7 @@ impl Walk {
                 continue;
             }
             let key = merge.key();
-            let shadowed = skip && key.user_key == self.key;
+            let shadowed = skip && is_same(key.user_key, &self.key);
             if key.seq <= self.seq && !shadowed {
                 if key.kind == ValueKind::Value {
                     self.stands = Stands::Forward;
@@ -196,7 +245,7 @@ impl Walk {
         let mut found = false;
         loop {
             let Some(merge) = self.merge.as_mut() else { return Ok(()) };
-            if !merge.is_valid() || merge.key().user_key < &self.limits.lo[..] {
+            if !merge.is_valid() || is_below(merge.key().user_key, &self.limits.lo) {
                 if found {
                     break;
                 }
@@ -206,7 +255,7 @@ impl Walk {
                 continue;
             }
             let key = merge.key();
-            if found && key.user_key != self.key {
+            if found && !is_same(key.user_key, &self.key) {
                 break;
             }
             // Versions come oldest first, so the last visible one of a key decides.
@@ -215,7 +264,7 @@ impl Walk {
                 if found {
                     self.key.clear();
                     self.key.extend_from_slice(key.user_key);
-                    self.value = merge.value_bytes();
+                    self.value.hold(merge);
                 }
             }
             merge.prev()?;

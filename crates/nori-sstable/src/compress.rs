@@ -47,11 +47,21 @@ impl Compressor {
     }
 }
 
+/// A payload as it was read.
+pub(crate) enum Stored<'a> {
+    /// In memory that may stay the content's.
+    Owned(Bytes),
+    /// In memory that is used again.
+    Lent(&'a [u8]),
+}
+
 /// The content of a payload whose checksum was found right.
-pub(crate) fn content(payload: Bytes, tag: u8) -> Result<Bytes, Bad> {
-    match tag {
-        TAG_PLAIN => Ok(payload),
-        TAG_LZ4 => decompress(&payload).map(Bytes::from),
+pub(crate) fn content(payload: Stored<'_>, tag: u8) -> Result<Bytes, Bad> {
+    match (tag, payload) {
+        (TAG_PLAIN, Stored::Owned(payload)) => Ok(payload),
+        (TAG_PLAIN, Stored::Lent(payload)) => Ok(Bytes::copy_from_slice(payload)),
+        (TAG_LZ4, Stored::Owned(payload)) => decompress(&payload).map(Bytes::from),
+        (TAG_LZ4, Stored::Lent(payload)) => decompress(payload).map(Bytes::from),
         _ => Err(Bad::Unknown {
             what: "compression tag",
             found: tag.into(),
@@ -89,7 +99,7 @@ mod tests {
         for len in [0, 1, 63, 64, 1000, 70_000, 3_000_000] {
             for data in [vec![7; len], (0..len).map(|i| ((i * i) >> 3) as u8).collect()] {
                 let (payload, tag) = compressor.payload(&data);
-                let back = content(Bytes::copy_from_slice(payload), tag).unwrap();
+                let back = content(Stored::Lent(payload), tag).unwrap();
                 assert_eq!(back, data);
                 assert!(payload.len() <= data.len());
             }
@@ -110,8 +120,14 @@ mod tests {
             let mut payload = Vec::new();
             put_varint(&mut payload, len);
             payload.extend_from_slice(&[0; 100]);
-            assert!(matches!(content(payload.into(), TAG_LZ4), Err(Bad::Damaged(_))));
+            assert!(matches!(
+                content(Stored::Owned(payload.into()), TAG_LZ4),
+                Err(Bad::Damaged(_))
+            ));
         }
-        assert!(matches!(content(Bytes::new(), 2), Err(Bad::Unknown { found: 2, .. })));
+        assert!(matches!(
+            content(Stored::Owned(Bytes::new()), 2),
+            Err(Bad::Unknown { found: 2, .. })
+        ));
     }
 }

@@ -1,14 +1,13 @@
 //! Walks a block's entries both ways.
 //!
 //! Forward, each entry's key is made from the one before. Backward there is none before, so the
-//! entries from the nearest restart point on are decoded once into a window, and each step back
-//! undoes what decoding did to the key: each entry is decoded once, whichever way.
+//! entries from the nearest restart point on are decoded once into a window, with their whole
+//! keys, and a step back only looks at another entry of it.
 //!
 //! 1. When valid: `at..next` is the entry, `key`, `mark`, `kind` and `value` are its parts.
-//! 2. The window, when not empty, ends with the entry at `at`, and holds every entry from a
-//!    restart point up to it.
-//! 3. The undo bytes of a window are no more than the key bytes of its entries, however much the
-//!    keys share.
+//! 2. The window, when not empty, ends with the entry at `at`, and has no gaps.
+//! 3. The keys of a window take at most [`WINDOW_BYTES_MAX`], however much they share; where there
+//!    are more, it holds the last ones, and those before are decoded again when it is used up.
 
 use super::{Block, Place, RawEntry};
 use crate::error::Bad;
@@ -25,24 +24,27 @@ pub(crate) struct Cursor {
     is_valid: bool,
     at: Place,
     next: Place,
-    key: Vec<u8>,
+    /// The current key ends them; before it lie those of the window.
+    pub(super) keys: Vec<u8>,
+    /// Where among `keys` the current one lies.
+    key: Range<usize>,
     mark: Mark,
     kind: ValueKind,
     value: Range<usize>,
     window: Vec<Step>,
-    undo: Vec<u8>,
 }
 
-/// An entry of the window, and how to come back from its key to the one before: keep `shared`
-/// bytes and append those of `undo` from `undo_at` on.
+/// Key bytes that a window holds, unless a single key is longer.
+pub(super) const WINDOW_BYTES_MAX: usize = 64 << 10;
+
+/// An entry of the window.
 #[derive(Clone, Debug)]
 struct Step {
     at: Place,
     next: Place,
     mark: Mark,
     value: Range<usize>,
-    shared: usize,
-    undo_at: usize,
+    key: Range<usize>,
 }
 
 impl Cursor {
@@ -53,12 +55,12 @@ impl Cursor {
             is_valid: false,
             at: Place::default(),
             next: Place::default(),
-            key: Vec::new(),
+            keys: Vec::new(),
+            key: 0..0,
             mark: Mark::BEHIND,
             kind: ValueKind::Tombstone,
             value: 0..0,
             window: Vec::new(),
-            undo: Vec::new(),
         }
     }
 
@@ -78,11 +80,12 @@ impl Cursor {
     }
 
     pub(crate) fn key(&self) -> InternalKey<'_> {
-        InternalKey::new(&self.key, self.mark.seq(), self.kind)
+        InternalKey::new(self.user_key(), self.mark.seq(), self.kind)
     }
 
+    #[inline]
     pub(crate) fn user_key(&self) -> &[u8] {
-        &self.key
+        &self.keys[self.key.clone()]
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -116,7 +119,7 @@ impl Cursor {
         self.enter(restart)?;
         loop {
             self.step()?;
-            if !self.is_valid || order((&self.key, self.mark), target) != Ordering::Less {
+            if !self.is_valid || order((self.user_key(), self.mark), target) != Ordering::Less {
                 return Ok(());
             }
         }
@@ -128,7 +131,7 @@ impl Cursor {
         if !self.is_valid {
             return self.seek_last();
         }
-        if order((&self.key, self.mark), target) == Ordering::Greater {
+        if order((self.user_key(), self.mark), target) == Ordering::Greater {
             return self.prev();
         }
         Ok(())
@@ -143,11 +146,7 @@ impl Cursor {
     /// One entry back; not positioned before the first.
     pub(crate) fn prev(&mut self) -> Result<(), Bad> {
         let at = self.at;
-        if let Some(step) = self.window.pop() {
-            self.key.truncate(step.shared);
-            self.key.extend_from_slice(self.undo.get(step.undo_at..).unwrap_or_default());
-            self.undo.truncate(step.undo_at);
-        }
+        self.window.pop();
         if at.key == 0 {
             self.invalidate();
             return Ok(());
@@ -166,12 +165,17 @@ impl Cursor {
     /// Stands before the entry at a restart point.
     fn enter(&mut self, restart: Place) -> Result<(), Bad> {
         self.invalidate();
-        self.key.clear();
+        self.clear_keys();
         self.next = restart;
         self.block.decode_restart(restart).map(|_| ())
     }
 
-    /// Decodes the entry at `next`, whose predecessor's key is in `key`.
+    fn clear_keys(&mut self) {
+        self.keys.clear();
+        self.key = 0..0;
+    }
+
+    /// Decodes the entry at `next`, whose predecessor's key is the current one.
     #[inline]
     fn step(&mut self) -> Result<(), Bad> {
         self.is_valid = false;
@@ -182,8 +186,9 @@ impl Cursor {
         if entry.shared > self.key.len() {
             return Err(Bad::Damaged("shared key bytes of an entry"));
         }
-        self.key.truncate(entry.shared);
-        self.key.extend_from_slice(&self.block.content[entry.rest.clone()]);
+        self.keys.truncate(self.key.start + entry.shared);
+        self.keys.extend_from_slice(&self.block.content[entry.rest.clone()]);
+        self.key.end = self.keys.len();
         self.at = self.next;
         self.next = entry.next();
         self.accept(entry.mark, entry.value)
@@ -204,21 +209,25 @@ impl Cursor {
     /// of the last of them.
     fn fill_window(&mut self, end: Place) -> Result<(), Bad> {
         self.invalidate();
-        self.undo.clear();
-        self.key.clear();
+        self.clear_keys();
         let mut at = self.restart_below(end);
         while at.key < end.key {
             let entry = self.block.decode(at)?;
             let next = entry.next();
             let RawEntry { shared, rest, mark, value } = entry;
-            let Some(replaced) = self.key.get(shared..) else {
+            if shared > self.key.len() {
                 return Err(Bad::Damaged("shared key bytes of an entry"));
-            };
-            let undo_at = self.undo.len();
-            self.undo.extend_from_slice(replaced);
-            self.key.truncate(shared);
-            self.key.extend_from_slice(&self.block.content[rest]);
-            self.window.push(Step { at, next, mark, value, shared, undo_at });
+            }
+            if self.keys.len() + shared + rest.len() > WINDOW_BYTES_MAX {
+                self.window.clear();
+                self.keys.drain(..self.key.start);
+                self.key = 0..self.keys.len();
+            }
+            let start = self.keys.len();
+            self.keys.extend_from_within(self.key.start..self.key.start + shared);
+            self.keys.extend_from_slice(&self.block.content[rest]);
+            self.key = start..self.keys.len();
+            self.window.push(Step { at, next, mark, value, key: self.key.clone() });
             at = next;
         }
         // A restart point in the middle of an entry would lead past it.
@@ -243,12 +252,12 @@ impl Cursor {
         self.block.restart(low.saturating_sub(1))
     }
 
-    /// Stands on the last entry of the window, whose key is in `key`.
+    /// Stands on the last entry of the window.
     fn take_window_end(&mut self) -> Result<(), Bad> {
         self.is_valid = false;
         let Some(step) = self.window.last() else { return Ok(()) };
         let (mark, value) = (step.mark, step.value.clone());
-        (self.at, self.next) = (step.at, step.next);
+        (self.at, self.next, self.key) = (step.at, step.next, step.key.clone());
         self.accept(mark, value)
     }
 }

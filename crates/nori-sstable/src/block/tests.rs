@@ -1,6 +1,7 @@
 //! Blocks against their entries, and damaged blocks of every kind.
 
 #![allow(clippy::unwrap_used)]
+use super::cursor::WINDOW_BYTES_MAX;
 use super::*;
 use nori_env::Rng;
 use nori_testkit::{Entry, KeyGen, entries, run_seeds};
@@ -105,6 +106,35 @@ fn an_error_leaves_the_cursor_not_positioned_and_a_seek_tries_again() {
     assert!(!cursor.is_valid());
     cursor.seek_first().unwrap();
     assert_eq!(cursor.user_key(), b"a");
+}
+
+#[test]
+fn a_window_that_holds_not_all_keys_goes_back_to_the_first() {
+    let long = |i: u32| [&[b'k'; 9000][..], &i.to_be_bytes()].concat();
+    let entries: Vec<Entry> = (0..40).map(|i| Entry::put(long(i), 1, [i as u8])).collect();
+    for interval in [1, 7, 8, 16, 40] {
+        let block = Block::parse(build(&entries, interval).into()).unwrap();
+        let mut cursor = Cursor::new(block);
+        for from in [40, 39, 20, 8, 7, 0usize] {
+            match entries.get(from) {
+                Some(entry) => cursor.seek((&entry.key, Mark::of(&entry.internal_key()))).unwrap(),
+                None => cursor.seek_last().unwrap(),
+            }
+            for entry in entries[..40.min(from + 1)].iter().rev() {
+                assert_eq!((cursor.user_key(), cursor.value()), (&entry.key[..], &entry.value[..]));
+                assert!(cursor.keys.capacity() <= 2 * (WINDOW_BYTES_MAX + 9004), "bounded");
+                cursor.prev().unwrap();
+            }
+            assert!(!cursor.is_valid());
+        }
+        // Forward from the middle of a window, and back.
+        cursor.seek_last().unwrap();
+        cursor.prev().unwrap();
+        cursor.next().unwrap();
+        assert_eq!(cursor.user_key(), &long(39)[..]);
+        cursor.prev().unwrap();
+        assert_eq!(cursor.user_key(), &long(38)[..]);
+    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //!
 //! 1. No length is believed before it fits the file and its bytes have the right checksum.
 //! 2. What is read at once is at most what the file holds behind its data blocks.
+//! 3. A thread keeps at most [`SCRATCH_BYTES_MAX`] for reads between them.
 
-use crate::compress::content;
+use crate::compress::{Stored, content};
 use crate::error::Result;
 use crate::format::{FOOTER_BYTES, Footer, Handle, TRAILER_BYTES, salt};
 use crate::index::Index;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use nori_bloom::Filter;
 use nori_env::File;
 use nori_types::{Checksum, Corruption, FormatTooNew};
+use std::cell::Cell;
 use std::path::Path;
 
 /// A table's frame, in memory.
@@ -93,14 +95,55 @@ pub(crate) fn read_range(file: &dyn File, offset: u64, bytes: u64) -> Result<Byt
     Ok(Bytes::from(buffer))
 }
 
+/// Larger blocks are read into memory of their own.
+const SCRATCH_BYTES_MAX: usize = 32 << 10;
+
+thread_local! {
+    /// What this thread reads small blocks into, before they are decompressed or copied out: fresh
+    /// memory for each would be allocated, cleared and freed again.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Reads the content of a block whose handle lies inside the file.
 pub(crate) fn read_block(file: &dyn File, id: u64, handle: Handle) -> Result<Bytes> {
-    let raw = read_range(file, handle.offset, handle.bytes + TRAILER_BYTES as u64)?;
-    open_block(file.path(), id, handle, raw)
+    let bytes = handle.bytes.saturating_add(TRAILER_BYTES as u64);
+    if bytes > SCRATCH_BYTES_MAX as u64 {
+        let raw = read_range(file, handle.offset, bytes)?;
+        return open_block(file.path(), id, handle, raw);
+    }
+    // A thread that is ending may have none any more, and begins anew each time.
+    let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    let made = read_small_block(file, id, handle, bytes as usize, &mut scratch);
+    let _ = SCRATCH.try_with(|kept| kept.set(scratch));
+    made
+}
+
+fn read_small_block(
+    file: &dyn File,
+    id: u64,
+    handle: Handle,
+    bytes: usize,
+    scratch: &mut Vec<u8>,
+) -> Result<Bytes> {
+    if scratch.len() < bytes {
+        scratch.resize(bytes, 0);
+    }
+    let raw = &mut scratch[..bytes];
+    file.read_exact_at(raw, handle.offset)?;
+    let (payload, tag) = check_block(file.path(), id, handle, raw)?;
+    let made = content(Stored::Lent(payload), tag);
+    Ok(made.map_err(|bad| bad.at(file.path(), handle.offset))?)
 }
 
 /// The content of a block, from payload and trailer.
 pub(crate) fn open_block(path: &Path, id: u64, handle: Handle, raw: Bytes) -> Result<Bytes> {
+    let (payload, tag) = check_block(path, id, handle, &raw)?;
+    let made = content(Stored::Owned(raw.slice(..payload.len())), tag);
+    Ok(made.map_err(|bad| bad.at(path, handle.offset))?)
+}
+
+/// The payload and the tag of a block whose checksum is right.
+fn check_block<'a>(path: &Path, id: u64, handle: Handle, raw: &'a [u8]) -> Result<(&'a [u8], u8)> {
     let damaged = || Corruption::new(path, handle.offset, "block", "a trailer", "fewer bytes");
     let (covered, sum) = raw.split_last_chunk::<4>().ok_or_else(damaged)?;
     let (&tag, payload) = covered.split_last().ok_or_else(damaged)?;
@@ -109,5 +152,5 @@ pub(crate) fn open_block(path: &Path, id: u64, handle: Handle, raw: Bytes) -> Re
     if expected != found {
         return Err(Corruption::checksum(path, handle.offset, "block", expected, found).into());
     }
-    content(raw.slice(..payload.len()), tag).map_err(|bad| bad.at(path, handle.offset))
+    Ok((payload, tag))
 }

@@ -1,7 +1,7 @@
 //! The blocks of a damaged table, found one behind the other by their checksums.
 
 use crate::block::{Block, BlockBuilder, Cursor};
-use crate::compress::content;
+use crate::compress::{Stored, content};
 use crate::error::{Bad, Result};
 use crate::format::{Mark, TAG_LZ4, TRAILER_BYTES, order, salt};
 use crate::index::Index;
@@ -37,7 +37,7 @@ impl Found {
                 continue;
             }
             let payload = bytes.slice(start..start + n);
-            if let Ok(content) = content(payload, tag) {
+            if let Ok(content) = content(Stored::Owned(payload), tag) {
                 return Some(Found { end: start + n + TRAILER_BYTES, content });
             }
         }
