@@ -132,14 +132,14 @@ fn read_small_block(
     file.read_exact_at(raw, handle.offset)?;
     let (payload, tag) = check_block(file.path(), id, handle, raw)?;
     let made = content(Stored::Lent(payload), tag);
-    Ok(made.map_err(|bad| bad.at(file.path(), handle.offset))?)
+    made.map_err(|bad| bad.at(file.path(), handle.offset))
 }
 
 /// The content of a block, from payload and trailer.
 pub(crate) fn open_block(path: &Path, id: u64, handle: Handle, raw: Bytes) -> Result<Bytes> {
     let (payload, tag) = check_block(path, id, handle, &raw)?;
     let made = content(Stored::Owned(raw.slice(..payload.len())), tag);
-    Ok(made.map_err(|bad| bad.at(path, handle.offset))?)
+    made.map_err(|bad| bad.at(path, handle.offset))
 }
 
 /// The payload and the tag of a block whose checksum is right.
