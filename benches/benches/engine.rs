@@ -53,7 +53,7 @@ fn reads(c: &mut Criterion) {
             });
         });
     }
-    c.bench_function("snapshot", |b| b.iter(|| black_box(store.snapshot())));
+    c.bench_function("snapshot/create and drop", |b| b.iter(|| black_box(store.snapshot())));
 }
 
 fn writes(c: &mut Criterion) {

@@ -1,9 +1,10 @@
 //! What the benchmarks share: keys, values, and stores filled with them.
 //!
-//! Run them with `cargo bench -p nori-benches`. They compare nori with itself, before and after a
-//! change, in one session; `nori bench` measures whole workloads.
+//! Run them with `cargo bench -p nori-benches`, or one with `--bench memtable`. They compare nori
+//! with itself, before and after a change, in one session; `nori bench` measures whole workloads.
 
 pub mod amplification;
+pub mod parts;
 #[cfg(feature = "peers")]
 pub mod peers;
 
@@ -49,8 +50,7 @@ pub fn key(n: u64) -> [u8; 16] {
     key
 }
 
-/// A number that depends on n and looks random, below `limit`: a different one for each n while
-/// `limit` is a power of two.
+/// A number that depends on n and looks random, below `limit`; some come twice, some never.
 pub fn shuffled(n: u64, limit: u64) -> u64 {
     n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(5) % limit.max(1)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// What can be said.
 pub const USAGE: &str = "\
-cargo xtask bench-peers [--no-rocksdb] [--keys N] [--value-bytes N] [--threads N] [--cache-mb N] [--buffer-mb N]
+cargo xtask bench-peers [--no-rocksdb] [--keys N] [--value-bytes N] [--threads N]
+    [--cache-mb N] [--buffer-mb N]
     [--workload LIST] [--engines LIST] [--rounds N] [--durable-seconds S] [--seed N]
     [--dir DIR] [--plot FILE.svg]";
 
