@@ -4,11 +4,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use hotspot::HotspotArgs;
 pub(crate) use nori_bench::Workload;
+pub(crate) use overload::OverloadArgs;
 pub(crate) use reads::ReadsArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 mod hotspot;
+mod overload;
 mod reads;
 
 /// See, fill, check and measure a nori store.
@@ -286,6 +288,8 @@ pub(crate) enum BenchKind {
     ///
     /// Checks what is read meanwhile and, at the end, every key; exit code 1 if one is wrong.
     Hotspot(HotspotArgs),
+    /// Puts by all processors for minutes, as fast as they go; tells latencies and memory.
+    Overload(OverloadArgs),
     /// Read keys of a store again and again, and show what that does to its slots.
     Reads(ReadsArgs),
 }

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 mod hotspot;
+mod overload;
+mod processor;
 mod reads;
 mod report;
 
@@ -20,6 +22,9 @@ mod report;
 pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
     if let Some(BenchKind::Hotspot(args)) = &args.kind {
         return hotspot::hotspot(args, out);
+    }
+    if let Some(BenchKind::Overload(args)) = &args.kind {
+        return overload::overload(args, out);
     }
     if let Some(BenchKind::Reads(args)) = &args.kind {
         return reads::reads(args, out);

@@ -4,7 +4,8 @@ use crate::args::HotspotArgs;
 use crate::bench::hotspot::model::Model;
 use crate::bench::hotspot::plan::Plan;
 use crate::bench::hotspot::report::{Second, write_amplification};
-use crate::machine::{self, CpuWait};
+use crate::bench::processor::Processor;
+use crate::machine;
 use nori_bench::Histogram;
 use nori_lsm::{Lsm, Result};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -72,33 +73,6 @@ struct Ends<'a>(&'a AtomicBool);
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
-    }
-}
-
-/// How long the writer waits for a processor: the machine may have other work, which is not the
-/// store's fault. Asked often enough that little else than a slow put lies between two answers.
-struct Processor {
-    wait: CpuWait,
-    told: Duration,
-}
-
-impl Processor {
-    const EVERY: u64 = 64;
-    const WORTH_ASKING: Duration = Duration::from_micros(500);
-
-    fn new() -> Processor {
-        Processor { wait: CpuWait::of_this_thread(), told: Duration::ZERO }
-    }
-
-    /// How much of a put's time was waiting for a processor; zero for quick ones.
-    fn waited(&mut self, put: u64, took: Duration) -> Duration {
-        if took < Self::WORTH_ASKING && !put.is_multiple_of(Self::EVERY) {
-            return Duration::ZERO;
-        }
-        let now = self.wait.so_far();
-        let waited = now.saturating_sub(self.told);
-        self.told = now;
-        if took < Self::WORTH_ASKING { Duration::ZERO } else { waited }
     }
 }
 
