@@ -51,7 +51,7 @@ pub use data::Data;
 pub use engine::{BatchWrite, Engine, EngineKind, Facts, Options};
 pub use error::{Error, Result};
 pub use histogram::{Histogram, Latency};
-pub use nori::NORI;
+pub use nori::{NORI, NORI_MMAP};
 pub use numbers::{Rng, Shuffle};
 pub use plan::Plan;
 pub use plot::plot;

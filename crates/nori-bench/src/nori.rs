@@ -12,15 +12,29 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(3600);
 /// nori itself.
 pub const NORI: EngineKind = EngineKind { name: "nori", open };
 
+/// nori that reads through mappings of its tables, without compression: see `Config::mmap_reads`.
+pub const NORI_MMAP: EngineKind = EngineKind { name: "nori-mmap", open: open_mapped };
+
 fn open(dir: &Path, options: &Options) -> Result<Box<dyn Engine>> {
-    let config = Config::default()
+    open_with(dir, config(options))
+}
+
+fn open_mapped(dir: &Path, options: &Options) -> Result<Box<dyn Engine>> {
+    open_with(dir, config(options).compression(Compression::None).mmap_reads(true))
+}
+
+fn open_with(dir: &Path, config: Config) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(Nori(told(Lsm::open_with(dir, config))?)))
+}
+
+fn config(options: &Options) -> Config {
+    Config::default()
         .stall_timeout(STALL_TIMEOUT)
         .durability(if options.synced { Durability::Synced } else { Durability::Buffered })
         .block_cache_bytes(options.cache_bytes)
         .memtable_bytes(usize::try_from(options.buffer_bytes).unwrap_or(usize::MAX))
         .bloom_bits_per_key(options.bloom_bits)
-        .compression(if options.lz4 { Compression::Lz4 } else { Compression::None });
-    Ok(Box::new(Nori(told(Lsm::open_with(dir, config))?)))
+        .compression(if options.lz4 { Compression::Lz4 } else { Compression::None })
 }
 
 struct Nori(Lsm);

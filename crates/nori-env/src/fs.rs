@@ -6,6 +6,7 @@
 //! 3. After a failed sync nothing is known about the bytes it should have covered, and a second
 //!    sync that succeeds proves nothing about them.
 
+use crate::mapping::Mapping;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,6 +122,12 @@ pub trait File: std::fmt::Debug + Send + Sync {
     /// they are cached, and never reach the disk. For injectors of faults; a real file knows
     /// nothing of it.
     fn lose_unsynced(&self) {}
+    /// All bytes of the file as memory; `Ok(None)` where this file system has no such thing.
+    /// For files that nobody changes or shortens any more, however they are called: a page that
+    /// the file has lost, or that the disk cannot give, ends the process when it is touched.
+    fn map(&self) -> FsResult<Option<Mapping>> {
+        Ok(None)
+    }
     /// Whether the file has no bytes.
     fn is_empty(&self) -> FsResult<bool> {
         Ok(self.len()? == 0)

@@ -9,7 +9,7 @@
 //! 2. A lock belongs to the open file, not to the process, so a second one in the same process
 //!    is refused too, and the system frees it when the process ends however it ends.
 
-use crate::{File, FileLock, FileSystem, FsError, FsResult, OpenMode};
+use crate::{File, FileLock, FileSystem, FsError, FsResult, Mapping, OpenMode};
 use std::fs;
 use std::io;
 use std::io::ErrorKind;
@@ -281,6 +281,10 @@ impl File for OsFile {
     fn len(&self) -> FsResult<u64> {
         self.told("length", self.file.metadata().map(|m| m.len()))
     }
+
+    fn map(&self) -> FsResult<Option<Mapping>> {
+        self.told("map", Mapping::of(&self.file).map(Some))
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -309,6 +313,19 @@ fn allocate(_file: &fs::File, _len: u64) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_mapping_outlives_its_file() {
+        let path = std::env::temp_dir().join(format!("nori-map-{}", std::process::id()));
+        let file = OsFs.open(&path, OpenMode::CreateNew).unwrap();
+        assert_eq!(&file.map().unwrap().unwrap()[..], b"", "an empty file");
+        let bytes: Vec<u8> = (0..10_000).map(|i| i as u8).collect();
+        file.write_at(&bytes, 0).unwrap();
+        let mapping = file.map().unwrap().unwrap();
+        drop(file);
+        OsFs.remove(&path).unwrap();
+        std::thread::spawn(move || assert_eq!(mapping[..], bytes)).join().unwrap();
+    }
 
     /// As a process has it that another thread is just starting.
     #[test]

@@ -126,6 +126,11 @@ options! {
     block_cache_bytes: u64 = 256 << 20;
     /// Table files kept open at once. Default 1024. Turn it down where the process may open few.
     max_open_files: usize = 1024;
+    /// Whether reads go through a mapping of the table files instead of reads of the file. Default
+    /// false. For stores that fit into memory, best without compression: reads copy nothing then.
+    /// The price: if the disk cannot give a page, or somebody shortens a table's file, the system
+    /// ends the process, where a read would be an error.
+    mmap_reads: bool = false;
     /// Bits of bloom filter per key. Default 10, at which at most one lookup in a hundred reads a
     /// table in vain; 0: no filters.
     bloom_bits_per_key: f64 = 10.0;

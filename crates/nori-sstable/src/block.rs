@@ -33,6 +33,8 @@ pub(crate) struct Block {
     /// Where values end and restart points begin.
     values_end: usize,
     restart_count: usize,
+    /// The content is a file's pages, which nobody may keep.
+    is_mapped: bool,
 }
 
 /// A place between entries: where the next one's key part and value start.
@@ -82,10 +84,15 @@ impl Block {
         if restart_count == 0 {
             return Err(DAMAGED);
         }
-        let mut block = Block { content, keys_end: 0, values_end, restart_count };
+        let mut block = Block { content, keys_end: 0, values_end, restart_count, is_mapped: false };
         block.keys_end = block.restart(0).value;
         block.check_restarts()?;
         Ok(block)
+    }
+
+    /// As `parse`, for content whose values are always copied.
+    pub(crate) fn parse_mapped(content: Bytes) -> Result<Block, Bad> {
+        Ok(Block { is_mapped: true, ..Block::parse(content)? })
     }
 
     /// They start at the first entry and ascend; each has a key, its value may be empty.

@@ -3,10 +3,13 @@
 //! 1. Everything but the file handle is immutable: any number of threads read at once.
 //! 2. A lookup asks the filter (one cache line), searches the index, and reads one block.
 //! 3. An unreadable block is an error, never an absent key.
-//! 4. Index and filter are charged to the block cache's budget while the table is open.
+//! 4. Reads that keep blocks in the cache may go through a mapping of the file; merges and checks
+//!    read the file, so that what the disk refuses is an error.
+//! 5. Index and filter are charged to the block cache's budget while the table is open.
 
 mod layout;
 mod load;
+mod mapped;
 mod salvage;
 mod verify;
 mod verify_file;
@@ -22,7 +25,8 @@ use crate::iter::TableIter;
 use crate::losses::{Losses, LostBlock};
 use crate::properties::Properties;
 use bytes::Bytes;
-use load::{Parts, read_block};
+use load::{Parts, open_lent, read_block};
+use mapped::Mapped;
 use nori_env::File;
 use nori_env::sync::Arc;
 use nori_types::{Corruption, FileNumber, KeyRange, Lookup, SeqNo, TableMeta, ValueKind};
@@ -33,6 +37,7 @@ use std::path::Path;
 pub struct Table {
     source: Source,
     parts: Parts,
+    mapped: Option<Mapped>,
     meta: TableMeta,
     cache: Arc<BlockCache>,
     /// This table's number in the cache.
@@ -46,16 +51,25 @@ impl Table {
         number: FileNumber,
         cache: Arc<BlockCache>,
     ) -> Result<Arc<Table>> {
-        Table::load(Source::Held(file), number, cache).map(Arc::new)
+        Table::load(Source::Held(file), number, cache, false).map(Arc::new)
     }
 
+    /// Opens a table; with `maps`, its file is mapped into memory if that is possible.
     pub(crate) fn load(
         source: Source,
         number: FileNumber,
         cache: Arc<BlockCache>,
+        maps: bool,
     ) -> Result<Table> {
-        let parts = Parts::read(&*source.file()?)?;
-        Ok(Table::from_parts(source, number, &cache, parts))
+        let file = source.file()?;
+        let parts = Parts::read(&*file)?;
+        let mapped = match maps {
+            true => Mapped::of(&*file, &parts.footer, parts.index.len()),
+            false => None,
+        };
+        let mut table = Table::from_parts(source, number, &cache, parts);
+        table.mapped = mapped;
+        Ok(table)
     }
 
     fn from_parts(
@@ -68,7 +82,7 @@ impl Table {
         let meta = crate::builder::meta(number, id, file_bytes, &parts.properties);
         cache.pin(parts.memory_bytes());
         let (owner, cache) = (cache.next_owner(), Arc::clone(cache));
-        Table { source, parts, meta, cache, owner }
+        Table { source, parts, mapped: None, meta, cache, owner }
     }
 
     /// The newest version of `user_key` that a reader at `at` sees. `hash` is the key's
@@ -162,10 +176,17 @@ impl Table {
     /// Block `i`, from the cache or the file; `i` below the count.
     #[inline]
     pub(crate) fn block(&self, i: usize, fill_cache: bool) -> Result<Block> {
+        let mapped = self.mapped.as_ref().filter(|_| fill_cache);
+        if let Some(mapped) = mapped {
+            let handle = self.parts.index.handle(i);
+            if let Some(block) = mapped.plain(i, self.path(), self.parts.footer.id, handle)? {
+                return Ok(block);
+            }
+        }
         if let Some(block) = self.cache.get(self.owner, i) {
             return Ok(block);
         }
-        let block = self.read(i)?;
+        let block = self.read(i, mapped)?;
         if fill_cache {
             self.cache.insert(self.owner, i, &block);
         }
@@ -173,9 +194,12 @@ impl Table {
     }
 
     #[cold]
-    fn read(&self, i: usize) -> Result<Block> {
-        let handle = self.parts.index.handle(i);
-        let content = read_block(&*self.source.file()?, self.parts.footer.id, handle)?;
+    fn read(&self, i: usize, mapped: Option<&Mapped>) -> Result<Block> {
+        let (handle, id) = (self.parts.index.handle(i), self.parts.footer.id);
+        let content = match mapped {
+            Some(mapped) => open_lent(self.path(), id, handle, mapped.raw(handle))?,
+            None => read_block(&*self.source.file()?, id, handle)?,
+        };
         Block::parse(content).map_err(|bad| bad.at(self.path(), handle.offset))
     }
 

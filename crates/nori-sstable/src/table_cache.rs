@@ -24,6 +24,7 @@ pub struct TableCache {
     cache: Arc<BlockCache>,
     files: Arc<OpenFiles>,
     tables_max: usize,
+    maps: bool,
     tables: Mutex<Tables>,
 }
 
@@ -44,7 +45,17 @@ impl TableCache {
     ) -> TableCache {
         let files = OpenFiles::new(fs, max_open_files);
         let (tables_max, tables) = (max_open_files.max(1), Mutex::new(Tables::default()));
-        TableCache { dir: dir.to_path_buf(), cache, files, tables_max, tables }
+        TableCache { dir: dir.to_path_buf(), cache, files, tables_max, maps: false, tables }
+    }
+
+    /// As it is, with the files of tables mapped into memory where the system can. Reads of blocks
+    /// that are not compressed then copy nothing and use no cache; but a page that the disk cannot
+    /// give ends the process, where a read would be an [`Error::Io`](crate::Error::Io). Merges and
+    /// checks go on reading the files.
+    #[must_use]
+    pub fn mapped(mut self, maps: bool) -> TableCache {
+        self.maps = maps;
+        self
     }
 
     /// The table the manifest remembers as `meta`; opened if it is not. A file of another
@@ -56,7 +67,7 @@ impl TableCache {
         // Opened outside the lock: reading an index takes milliseconds.
         let path = self.dir.join(FileName::Table(meta.number).to_string());
         let source = Source::limited(&self.files, path);
-        let table = Arc::new(Table::load(source, meta.number, Arc::clone(&self.cache))?);
+        let table = Arc::new(Table::load(source, meta.number, Arc::clone(&self.cache), self.maps)?);
         table.check_is(meta)?;
         let (table, idle) = self.tables.lock().insert(table, self.tables_max);
         // Freed outside the lock too.

@@ -337,7 +337,8 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let blocks = BlockCache::new(config.block_cache_bytes);
     let cache = Arc::clone(&blocks);
     let limit = config.max_open_files;
-    let tables = Arc::new(TableCache::new(Arc::clone(&fs), &paths.sst, cache, limit));
+    let tables = TableCache::new(Arc::clone(&fs), &paths.sst, cache, limit);
+    let tables = Arc::new(tables.mapped(config.mmap_reads));
     let keyspaces: HashMap<String, Arc<KeyspaceState>> = version
         .catalog
         .iter()

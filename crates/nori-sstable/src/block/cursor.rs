@@ -266,7 +266,8 @@ impl Cursor {
 pub(crate) fn share_or_copy(block: &Block, value: Range<usize>) -> Bytes {
     const SHARED_PART: usize = 4;
     let content = block.content();
-    if value.len() >= content.len() / SHARED_PART && value.end <= content.len() {
+    let is_large = value.len() >= content.len() / SHARED_PART;
+    if is_large && value.end <= content.len() && !block.is_mapped {
         return content.slice(value);
     }
     Bytes::copy_from_slice(content.get(value).unwrap_or_default())

@@ -130,9 +130,7 @@ fn read_small_block(
     }
     let raw = &mut scratch[..bytes];
     file.read_exact_at(raw, handle.offset)?;
-    let (payload, tag) = check_block(file.path(), id, handle, raw)?;
-    let made = content(Stored::Lent(payload), tag);
-    made.map_err(|bad| bad.at(file.path(), handle.offset))
+    open_lent(file.path(), id, handle, raw)
 }
 
 /// The content of a block, from payload and trailer.
@@ -142,8 +140,19 @@ pub(crate) fn open_block(path: &Path, id: u64, handle: Handle, raw: Bytes) -> Re
     made.map_err(|bad| bad.at(path, handle.offset))
 }
 
+/// The content of a block that lies in memory.
+pub(crate) fn open_lent(path: &Path, id: u64, handle: Handle, raw: &[u8]) -> Result<Bytes> {
+    let (payload, tag) = check_block(path, id, handle, raw)?;
+    content(Stored::Lent(payload), tag).map_err(|bad| bad.at(path, handle.offset))
+}
+
 /// The payload and the tag of a block whose checksum is right.
-fn check_block<'a>(path: &Path, id: u64, handle: Handle, raw: &'a [u8]) -> Result<(&'a [u8], u8)> {
+pub(crate) fn check_block<'a>(
+    path: &Path,
+    id: u64,
+    handle: Handle,
+    raw: &'a [u8],
+) -> Result<(&'a [u8], u8)> {
     let damaged = || Corruption::new(path, handle.offset, "block", "a trailer", "fewer bytes");
     let (covered, sum) = raw.split_last_chunk::<4>().ok_or_else(damaged)?;
     let (&tag, payload) = covered.split_last().ok_or_else(damaged)?;
