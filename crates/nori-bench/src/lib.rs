@@ -54,7 +54,7 @@ pub use histogram::{Histogram, Latency};
 pub use nori::{NORI, NORI_MMAP};
 pub use numbers::{Rng, Shuffle};
 pub use plan::Plan;
-pub use plot::plot;
+pub use plot::{Curve, curves, plot};
 pub use row::{Row, Sample};
 pub use run::Bench;
 pub use watch::{Live, Observer, Quiet};

@@ -7,8 +7,10 @@ use crate::row::{Row, Sample};
 use std::fmt::Write;
 
 mod axis;
+mod curves;
 
 use axis::{Unit, ticks};
+pub use curves::{Curve, curves};
 
 const WIDTH: f64 = 960.0;
 const STRIP: f64 = 220.0;

@@ -8,9 +8,14 @@ use crate::work::ycsb;
 use crate::workload::Shape;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Entries of one batch of a fill that is not measured.
 const BATCH: u64 = 128;
+
+/// A store that does not come to rest in so many copies is not idle.
+const COPIES_MAX: u32 = 20;
+const COPY_PAUSE: Duration = Duration::from_millis(50);
 
 /// An open store.
 pub(crate) struct Store {
@@ -71,8 +76,39 @@ pub(crate) fn copy_of(dir: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Copies a directory at a moment at which nothing in it changes: files may be removed for a while
+/// after the work that made them needless is done.
+pub(crate) fn copy_at_rest(from: &Path, to: &Path) -> Result<()> {
+    for _ in 0..COPIES_MAX {
+        remove(to)?;
+        let before = listing(from);
+        let copied = copy(from, to);
+        // Whatever happened to a copy while files came and went, another one is made.
+        if before == listing(from) {
+            return copied;
+        }
+        std::thread::sleep(COPY_PAUSE);
+    }
+    Err(Error::new(format!("{} does not come to rest", from.display())))
+}
+
+/// The files of a directory with their lengths.
+fn listing(dir: &Path) -> Vec<(PathBuf, u64)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.extend(listing(&path));
+        } else {
+            all.push((path, entry.metadata().map_or(0, |meta| meta.len())));
+        }
+    }
+    all.sort_unstable();
+    all
+}
+
 /// Copies a directory with all that is in it.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).or_else(|e| failed("making", to, &e))?;
     let entries = fs::read_dir(from).or_else(|e| failed("listing", from, &e))?;
     for entry in entries {
@@ -89,4 +125,47 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
 
 fn failed<T>(doing: &str, path: &Path, error: &std::io::Error) -> Result<T> {
     Err(Error::new(format!("{doing} {}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Files that come and go for a while, as in a store that tidies up.
+    #[test]
+    fn a_copy_is_of_one_moment() {
+        let dir = std::env::temp_dir().join(format!("nori-at-rest-{}", std::process::id()));
+        let (from, to) = (dir.join("from"), dir.join("to"));
+        fs::create_dir_all(from.join("sst")).expect("made");
+        fs::write(from.join("sst/1"), "stays").expect("written");
+        let goes_on = AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0u64.. {
+                    if !goes_on.load(Ordering::Acquire) {
+                        return;
+                    }
+                    // A number is never used again, as with tables.
+                    fs::write(from.join(format!("sst/{}", n + 3)), "goes").expect("written");
+                    let _ = fs::remove_file(from.join(format!("sst/{}", n + 2)));
+                }
+            });
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(120));
+                goes_on.store(false, Ordering::Release);
+            });
+            copy_at_rest(&from, &to).expect("comes to rest");
+        });
+        // Of one moment: one that stays, and one or two with numbers beside each other.
+        let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u64>().ok();
+        let mut numbers: Vec<u64> =
+            listing(&to).iter().filter_map(|(path, _)| number(path)).collect();
+        numbers.sort_unstable();
+        assert!(numbers.len() <= 3 && numbers.first() == Some(&1), "{numbers:?}");
+        if let [_, first, last] = numbers[..] {
+            assert_eq!(first + 1, last, "{numbers:?}");
+        }
+        remove(&dir).expect("removed");
+    }
 }

@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use curves::CurvesArgs;
 pub(crate) use hotspot::HotspotArgs;
 pub(crate) use nori_bench::Workload;
 pub(crate) use overload::OverloadArgs;
@@ -9,6 +10,7 @@ pub(crate) use reads::ReadsArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+mod curves;
 mod hotspot;
 mod overload;
 mod reads;
@@ -290,6 +292,8 @@ pub(crate) enum BenchKind {
     Hotspot(HotspotArgs),
     /// Puts by all processors for minutes, as fast as they go; tells latencies and memory.
     Overload(OverloadArgs),
+    /// What operations cost as the data and the threads grow; a table and a drawing.
+    Curves(CurvesArgs),
     /// Read keys of a store again and again, and show what that does to its slots.
     Reads(ReadsArgs),
 }

@@ -12,6 +12,7 @@ use nori_lsm::Compression;
 use std::path::Path;
 use std::time::Duration;
 
+mod curves;
 mod hotspot;
 mod overload;
 mod processor;
@@ -22,6 +23,9 @@ mod report;
 pub(crate) fn bench(args: &BenchArgs, out: &mut Out) -> Result<(), Failure> {
     if let Some(BenchKind::Hotspot(args)) = &args.kind {
         return hotspot::hotspot(args, out);
+    }
+    if let Some(BenchKind::Curves(args)) = &args.kind {
+        return curves::curves(args, out);
     }
     if let Some(BenchKind::Overload(args)) = &args.kind {
         return overload::overload(args, out);

@@ -40,7 +40,7 @@ pub(crate) fn reopen(
         engine.put(&key, data.value(Workload::Reopen.value_number(number)))?;
     }
     engine.wait_idle()?;
-    store::copy(&plan.dir, &copy)?;
+    store::copy_at_rest(&plan.dir, &copy)?;
     engine.close()?;
     let last = shuffle.at(writes - 1);
     let (killed, engine) = again.open(&copy, "after a kill", last)?;
