@@ -4,6 +4,7 @@
 //! with itself, before and after a change, in one session; `nori bench` measures whole workloads.
 
 pub mod amplification;
+pub mod concept;
 pub mod parts;
 #[cfg(feature = "peers")]
 pub mod peers;

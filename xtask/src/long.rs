@@ -102,6 +102,14 @@ pub(crate) const LONG: &[Long] = &[
         ),
     },
     Long {
+        name: "bench-concept",
+        about: "the figures that the first concept named, measured [--rounds N] [--seconds S] [..]",
+        work: Work::Cargo(
+            &["run", "--release", "-p", "nori-benches", "--bin", "concept", "--"],
+            &[],
+        ),
+    },
+    Long {
         name: "bench-peers",
         about: "nori bench on nori, RocksDB, fjall, LMDB in turn [--no-rocksdb] [--keys N] [..]",
         work: Work::Own(benches::peers),
