@@ -35,8 +35,8 @@ pub fn insert(memtable: &Memtable, groups: &[Bytes], seq: u64) -> u64 {
         let Some(guard) = memtable.enter() else { return seq };
         for at in (0..group.len()).step_by(BYTES) {
             seq += 1;
-            let entry = group.slice(at..at + BYTES);
-            guard.insert(entry, KEY_BYTES, SeqNo::new(seq), ValueKind::Value);
+            let (key, value) = group[at..at + BYTES].split_at(KEY_BYTES);
+            guard.insert(key, value, SeqNo::new(seq), ValueKind::Value);
         }
     }
     seq

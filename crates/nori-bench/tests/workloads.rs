@@ -133,7 +133,7 @@ impl Engine for Model {
 }
 
 fn plan(dir: &Dir, threads: u64) -> Plan {
-    let options = Options { cache_bytes: 1 << 20, buffer_bytes: 1 << 20, ..Options::default() };
+    let options = Options { cache_bytes: 1 << 20, buffer_bytes: 1 << 19, ..Options::default() };
     let durable_time = Duration::from_millis(30);
     Plan { keys: 1500, threads, durable_time, options, ..Plan::new(&dir.0) }
 }

@@ -88,7 +88,8 @@ fn memtable(first: u64, entries: u64) -> Arc<Memtable> {
             let mut entry = format!("{:016}", rng.below(entries * RUNS * 2)).into_bytes();
             entry.resize(KEY_BYTES + VALUE_BYTES, b'v');
             rng.fill(&mut entry[KEY_BYTES..KEY_BYTES + VALUE_BYTES / 2]);
-            guard.insert(entry.into(), KEY_BYTES, SeqNo::new(seq), ValueKind::Value);
+            let (key, value) = entry.split_at(KEY_BYTES);
+            guard.insert(key, value, SeqNo::new(seq), ValueKind::Value);
         }
     }
     table.seal();

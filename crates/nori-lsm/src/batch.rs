@@ -9,7 +9,6 @@
 
 use crate::error::{Error, Result};
 use crate::keyspace::{Keyspace, KeyspaceState};
-use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_manifest::split_prefix;
 use nori_types::{KEY_BYTES_MAX, Reader, SeqNo, ValueKind, put_varint, varint_len};
@@ -167,8 +166,7 @@ impl WriteBatch {
     pub(crate) fn apart(&self) -> Vec<WriteBatch> {
         let operations = Operations::new(&self.bytes).into_iter().flatten().flatten();
         let part = |operation: Operation| {
-            let entry = &self.bytes[operation.at..][..operation.key_len + operation.value_len];
-            let (key, value) = entry.split_at(operation.key_len);
+            let (key, value) = operation.parts(&self.bytes);
             let mut part = WriteBatch { keyspaces: self.keyspaces.clone(), ..WriteBatch::new() };
             part.push(&[], key, (operation.kind == ValueKind::Value).then_some(value));
             part
@@ -204,13 +202,6 @@ impl WriteBatch {
     pub(crate) fn payload(&self) -> &[u8] {
         &self.bytes
     }
-
-    /// The payload, to be shared with the memtable, and how much memory it takes.
-    pub(crate) fn take_payload(&mut self) -> (Bytes, usize) {
-        let bytes = std::mem::take(&mut self.bytes);
-        let capacity = bytes.capacity();
-        (Bytes::from(bytes), capacity)
-    }
 }
 
 impl fmt::Debug for WriteBatch {
@@ -232,6 +223,13 @@ pub(crate) struct Operation {
     pub(crate) at: usize,
     pub(crate) key_len: usize,
     pub(crate) value_len: usize,
+}
+
+impl Operation {
+    /// Key and value, of the payload that the operation was read from.
+    pub(crate) fn parts<'a>(&self, payload: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        payload[self.at..][..self.key_len + self.value_len].split_at(self.key_len)
+    }
 }
 
 /// Why a payload cannot be read.

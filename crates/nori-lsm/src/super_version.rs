@@ -29,14 +29,6 @@ impl Mem {
     }
 }
 
-/// Values of memtables are copied for the caller up to this length: each would otherwise keep a
-/// whole batch in memory.
-const COPIED_BYTES_MAX: usize = 1024;
-
-fn unshared(value: Bytes) -> Bytes {
-    if value.len() <= COPIED_BYTES_MAX { Bytes::copy_from_slice(&value) } else { value }
-}
-
 /// Memtables and version at one moment.
 #[derive(Debug)]
 pub(crate) struct SuperVersion {
@@ -195,7 +187,7 @@ impl SuperVersion {
     pub(crate) fn get(&self, key: &[u8], at: SeqNo) -> Result<Option<Bytes>> {
         for mem in self.memtables() {
             match mem.table.get(key, at) {
-                Lookup::Found(value, _) => return Ok(Some(unshared(value))),
+                Lookup::Found(value, _) => return Ok(Some(value)),
                 Lookup::Deleted(_) => return Ok(None),
                 Lookup::Absent => {}
             }

@@ -1,6 +1,5 @@
 //! nori-memtable by itself: a counter of words with history. Four threads write, one walks.
 
-use bytes::Bytes;
 use nori_env::sync::atomic::{AtomicU64, Ordering};
 use nori_env::sync::{Arc, thread};
 use nori_memtable::Memtable;
@@ -18,8 +17,8 @@ fn main() {
                 let Some(group) = table.enter() else { return };
                 for (place, word) in TEXT.split(' ').enumerate().skip(part).step_by(4) {
                     let seq = SeqNo::new(sequence.fetch_add(1, Ordering::Relaxed) + 1);
-                    let entry = Bytes::from(format!("{word}stands at {place}"));
-                    group.insert(entry, word.len(), seq, ValueKind::Value);
+                    let value = format!("stands at {place}");
+                    group.insert(word.as_bytes(), value.as_bytes(), seq, ValueKind::Value);
                 }
             })
         })

@@ -47,8 +47,8 @@ fn run(name: &str, count: usize, key: impl Fn(u64) -> u128) {
         let Some(guard) = table.enter() else { return };
         for at in (0..buffer.len()).step_by(KEY_BYTES + VALUE_BYTES) {
             seq = seq.plus(1);
-            let entry = buffer.slice(at..at + KEY_BYTES + VALUE_BYTES);
-            guard.insert(entry, KEY_BYTES, seq, ValueKind::Value);
+            let (key, value) = buffer[at..at + KEY_BYTES + VALUE_BYTES].split_at(KEY_BYTES);
+            guard.insert(key, value, seq, ValueKind::Value);
         }
     }
     let insert = each(start);

@@ -1,7 +1,6 @@
 //! A writer's stay inside a memtable's gate.
 
 use crate::Memtable;
-use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_types::{SeqNo, ValueKind};
 
@@ -28,21 +27,14 @@ impl<'a> WriteGuard<'a> {
         WriteGuard { table }
     }
 
-    /// Adds a version: `entry` is key ++ value, a slice of the batch's buffer, and its first
-    /// `key_len` bytes are the key. Nothing is copied; the buffer lives as long as the memtable.
+    /// Adds a version of a key; key and value are copied.
     ///
     /// Each (user key, sequence number) is inserted once; where one is there already nothing
-    /// changes, nothing is charged, and the answer is false.
+    /// changes and the answer is false.
     ///
-    /// Panics if the key is longer than the entry.
-    pub fn insert(&self, entry: Bytes, key_len: usize, seq: SeqNo, kind: ValueKind) -> bool {
-        self.table.insert(entry, key_len, seq, kind)
-    }
-
-    /// Charges memory that the entries keep alive besides their keys and values: the headers in
-    /// a batch's buffer, its spare room, its allocation.
-    pub fn charge(&self, bytes: usize) {
-        self.table.charge(bytes);
+    /// Panics if the key or the value has 4 GiB or more.
+    pub fn insert(&self, key: &[u8], value: &[u8], seq: SeqNo, kind: ValueKind) -> bool {
+        self.table.insert(key, value, seq, kind)
     }
 }
 
@@ -53,13 +45,8 @@ impl OwnedWriteGuard {
     }
 
     /// As [`WriteGuard::insert`].
-    pub fn insert(&self, entry: Bytes, key_len: usize, seq: SeqNo, kind: ValueKind) -> bool {
-        self.table.insert(entry, key_len, seq, kind)
-    }
-
-    /// As [`WriteGuard::charge`].
-    pub fn charge(&self, bytes: usize) {
-        self.table.charge(bytes);
+    pub fn insert(&self, key: &[u8], value: &[u8], seq: SeqNo, kind: ValueKind) -> bool {
+        self.table.insert(key, value, seq, kind)
     }
 
     /// The memtable that was entered.

@@ -1,16 +1,17 @@
 //! Walking a memtable.
 //!
-//! 1. The iterator holds its memtable, so a place in the map stays good as long as the iterator.
-//! 2. A step forward follows one pointer. A step back searches from the top, as in LevelDB and
-//!    RocksDB: the nodes have no links back.
+//! 1. The iterator holds its memtable, so places and entries stay good as long as the iterator.
+//! 2. It reads a leaf's entries at once and walks them; then the next leaf's. Forward it goes on at
+//!    the node that was next when the leaf was read, so it meets what the leaf did not hold, and
+//!    nothing twice.
 //! 3. Writers may insert meanwhile. Entries that were there when a walk began are met, in order;
 //!    later ones may be. The user chooses by sequence number.
 
-#![allow(unsafe_code)] // A place in the map, kept beside the Arc that keeps the map.
+#![allow(unsafe_code)] // Places in the map, kept beside the Arc that keeps the map.
 
 use crate::Memtable;
-use crate::entry::{Entry, with_probe};
-use crate::map::{Cursor, Map, Ordered};
+use crate::entry::{Entry, Target};
+use crate::map::{Map, Place, Run};
 use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_types::{InternalIterator, InternalKey};
@@ -19,15 +20,18 @@ use std::fmt;
 
 /// A cursor over the versions in a memtable. Owned; may move between threads. Never fails.
 pub struct MemtableIter {
-    /// Before `table`, which it points into: fields are dropped in this order.
-    at: Option<<Ordered as Map>::Cursor<'static>>,
+    /// Where in the run; at its end or beyond: not positioned.
+    at: usize,
+    /// Before `table`, which it points into, as `place` does: fields are dropped in this order.
+    run: Run<'static>,
+    place: Option<Place<'static>>,
     table: Arc<Memtable>,
 }
 
 impl MemtableIter {
     /// Not positioned.
     pub(crate) fn new(table: Arc<Memtable>) -> MemtableIter {
-        MemtableIter { at: None, table }
+        MemtableIter { at: 0, run: Run::new(), place: None, table }
     }
 
     /// The memtable that is walked.
@@ -35,34 +39,54 @@ impl MemtableIter {
         &self.table
     }
 
-    fn map(&self) -> &'static Ordered {
-        let map: *const Ordered = self.table.map();
+    fn map(&self) -> &'static Map {
+        let map: *const Map = self.table.map();
         // SAFETY: the map lies in the memtable's allocation, which does not move and is kept by
-        // `table` (invariant 1). The references made from this one stay in `at`, which goes
-        // before `table`; what the public methods hand out is bound to a borrow of `self`.
+        // `table` (invariant 1). The references made from this one stay in `run` and `place`,
+        // which go before `table`; what the public methods hand out is bound to a borrow of
+        // `self`.
         unsafe { &*map }
     }
 
-    fn place(&self) -> &<Ordered as Map>::Cursor<'static> {
-        self.at.as_ref().expect("a memtable iterator is used only where it is positioned")
+    fn entry(&self) -> Entry<'_> {
+        let (_, entry) = self.run.get(self.at).expect("a memtable iterator is positioned");
+        *entry
     }
 
-    fn entry(&self) -> &Entry {
-        self.place().entry()
+    /// To the first entry behind the run.
+    fn go_on(&mut self) {
+        match self.place.and_then(|place| place.next) {
+            Some(next) => self.place = Some(Place::read(next, &mut self.run)),
+            None => self.run.clear(),
+        }
+        self.at = 0;
+    }
+
+    /// To the last entry before the run.
+    fn go_back(&mut self) {
+        let node = self.place.map(|place| place.node);
+        self.place = node.and_then(|node| self.map().read_before(node, &mut self.run));
+        if self.place.is_none() {
+            self.run.clear();
+        }
+        self.at = self.run.len().saturating_sub(1);
     }
 }
 
 impl InternalIterator for MemtableIter {
     type Error = Infallible;
 
+    #[inline]
     fn is_valid(&self) -> bool {
-        self.at.is_some()
+        self.at < self.run.len()
     }
 
+    #[inline]
     fn key(&self) -> InternalKey<'_> {
         self.entry().key()
     }
 
+    #[inline]
     fn value(&self) -> &[u8] {
         self.entry().value()
     }
@@ -72,39 +96,62 @@ impl InternalIterator for MemtableIter {
     }
 
     fn seek_first(&mut self) -> Result<(), Infallible> {
-        self.at = self.map().first();
+        self.place = Some(self.map().read_first(&mut self.run));
+        self.at = 0;
         Ok(())
     }
 
     fn seek_last(&mut self) -> Result<(), Infallible> {
-        self.at = self.map().last();
+        self.place = Some(self.map().read_last(&mut self.run));
+        self.at = self.run.len().saturating_sub(1);
         Ok(())
     }
 
     fn seek(&mut self, target: InternalKey<'_>) -> Result<(), Infallible> {
-        self.at = with_probe(target, |probe| self.map().at_or_after(probe));
+        let target = Target::new(target);
+        self.place = Some(self.map().read_at(&target, &mut self.run));
+        self.at = self.run.partition_point(|(_, entry)| target.order_of(*entry).is_lt());
+        if self.at == self.run.len() {
+            self.go_on();
+        }
         Ok(())
     }
 
     fn seek_for_prev(&mut self, target: InternalKey<'_>) -> Result<(), Infallible> {
-        self.at = with_probe(target, |probe| self.map().at_or_before(probe));
+        let target = Target::new(target);
+        self.place = Some(self.map().read_at(&target, &mut self.run));
+        let before = self.run.partition_point(|(_, entry)| target.order_of(*entry).is_le());
+        match before.checked_sub(1) {
+            Some(at) => self.at = at,
+            None => self.go_back(),
+        }
         Ok(())
     }
 
+    #[inline]
     fn next(&mut self) -> Result<(), Infallible> {
-        self.at = self.place().next();
+        assert!(self.is_valid(), "a memtable iterator moves only where it is positioned");
+        self.at += 1;
+        if self.at == self.run.len() {
+            self.go_on();
+        }
         Ok(())
     }
 
+    #[inline]
     fn prev(&mut self) -> Result<(), Infallible> {
-        self.at = self.place().prev();
+        assert!(self.is_valid(), "a memtable iterator moves only where it is positioned");
+        match self.at.checked_sub(1) {
+            Some(at) => self.at = at,
+            None => self.go_back(),
+        }
         Ok(())
     }
 }
 
 impl fmt::Debug for MemtableIter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at.as_ref().map(|place| place.entry().key());
+        let at = self.run.get(self.at).map(|(_, entry)| entry.key());
         f.debug_struct("MemtableIter").field("at", &at).finish_non_exhaustive()
     }
 }

@@ -12,9 +12,8 @@
 //!
 //! let table = Arc::new(Memtable::new());
 //! let group = table.enter().expect("not sealed yet");
-//! // Key and value lie side by side in the batch's buffer; the first three bytes are the key.
-//! group.insert("figgreen".into(), 3, SeqNo::new(1), ValueKind::Value);
-//! group.insert("fig".into(), 3, SeqNo::new(2), ValueKind::Tombstone);
+//! group.insert(b"fig", b"green", SeqNo::new(1), ValueKind::Value);
+//! group.insert(b"fig", b"", SeqNo::new(2), ValueKind::Tombstone);
 //! drop(group);
 //!
 //! assert_eq!(table.get(b"fig", SeqNo::new(1)), Lookup::Found("green".into(), SeqNo::new(1)));
@@ -23,13 +22,16 @@
 //! assert!(table.is_quiescent() && table.enter().is_none());
 //! ```
 //!
-//! What the loom models (`tests/loom_*.rs`) prove is the protocol around the map, over a list
-//! with the same contract; the skip list inside is crossbeam's and is covered by stress tests.
+//! Entries are copied into memory that is freed at once with the memtable. The loom models
+//! (`tests/loom_*.rs`) run all of it: gate, leaves, the index of the leaves.
 
+mod arena;
 mod entry;
+mod fences;
 mod gate;
 mod guard;
 mod iter;
+mod leaf;
 mod map;
 mod memtable;
 mod plant;
@@ -39,7 +41,7 @@ mod visible;
 
 pub use guard::{OwnedWriteGuard, WriteGuard};
 pub use iter::MemtableIter;
-pub use memtable::{ENTRY_OVERHEAD, Memtable};
+pub use memtable::Memtable;
 #[cfg(nori_loom)]
 #[doc(hidden)]
 pub use plant::{Plant, plant};

@@ -11,29 +11,20 @@
 //! 3. A pair of user key and sequence number is inserted once. A second one changes nothing.
 //! 4. Readers choose what they see by sequence number; the memtable holds versions above it too.
 
-use crate::entry::{Entry, with_probe};
+use crate::entry::Target;
 use crate::gate::Gate;
 use crate::guard::{OwnedWriteGuard, WriteGuard};
 use crate::iter::MemtableIter;
-use crate::map::{Cursor, Map, Ordered};
-use bytes::Bytes;
+use crate::map::Map;
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use nori_types::{InternalKey, KeyRange, Lookup, SeqNo, ValueKind};
 use std::fmt;
 
-/// What an entry is charged besides its key and value, in bytes.
-///
-/// On 64-bit machines: 112 for the entry itself, 8 for the node's count, 16 for its tower (two
-/// pointers on average), and 16 for the allocator. The buffers that entries are slices of are
-/// charged by [`WriteGuard::charge`].
-pub const ENTRY_OVERHEAD: usize = 152;
-
 /// A concurrent, sorted, insert-only buffer of versions.
 pub struct Memtable {
-    map: Ordered,
+    map: Map,
     gate: Gate,
-    bytes: AtomicUsize,
     len: AtomicUsize,
     tombstones: AtomicUsize,
     last_seq: AtomicU64,
@@ -43,9 +34,8 @@ impl Memtable {
     /// An empty memtable, open for writers.
     pub fn new() -> Memtable {
         Memtable {
-            map: Ordered::new(),
+            map: Map::new(),
             gate: Gate::new(),
-            bytes: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
             tombstones: AtomicUsize::new(0),
             last_seq: AtomicU64::new(0),
@@ -86,12 +76,11 @@ impl Memtable {
         self.gate.wait_quiescent();
     }
 
-    /// The newest version of a key at or below `at`.
+    /// The newest version of a key at or below `at`. Values of 32 KiB and more are shared with
+    /// the memtable, others copied.
     pub fn get(&self, user_key: &[u8], at: SeqNo) -> Lookup {
-        let found = with_probe(InternalKey::seek(user_key, at), |p| self.map.at_or_after(p));
-        let Some(entry) = found.map(|c| c.entry()).filter(|e| e.user_key() == user_key) else {
-            return Lookup::Absent;
-        };
+        let target = Target::new(InternalKey::seek(user_key, at));
+        let Some(entry) = self.map.newest(&target) else { return Lookup::Absent };
         match entry.kind() {
             ValueKind::Value => Lookup::Found(entry.value_bytes(), entry.seq()),
             ValueKind::Tombstone => Lookup::Deleted(entry.seq()),
@@ -106,15 +95,15 @@ impl Memtable {
 
     /// Whether any version of a key in `range` is here.
     pub fn has_key_in(&self, range: &KeyRange) -> bool {
-        let lowest = InternalKey::seek(&range.lo, SeqNo::MAX);
-        let found = with_probe(lowest, |p| self.map.at_or_after(p));
-        found.is_some_and(|c| range.is_below_end(c.entry().user_key()))
+        let lowest = Target::new(InternalKey::seek(&range.lo, SeqNo::MAX));
+        let found = self.map.at_or_after(&lowest);
+        found.is_some_and(|entry| range.is_below_end(entry.user_key()))
     }
 
-    /// The memory charged so far: keys, values, [`ENTRY_OVERHEAD`] for each entry, and what
-    /// [`WriteGuard::charge`] added.
+    /// The memory that the entries take, in bytes: keys, values, and what it takes to find them.
+    /// 0 when empty.
     pub fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        if self.is_empty() { 0 } else { self.map.bytes() }
     }
 
     /// How many versions are here.
@@ -137,7 +126,7 @@ impl Memtable {
         SeqNo::new(self.last_seq.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn map(&self) -> &Ordered {
+    pub(crate) fn map(&self) -> &Map {
         &self.map
     }
 
@@ -147,12 +136,9 @@ impl Memtable {
 
     /// The caller is inside the gate (invariant 1). The counts need no ordering: leaving the gate
     /// releases them, seeing it quiescent acquires them.
-    pub(crate) fn insert(&self, bytes: Bytes, key_len: usize, seq: SeqNo, kind: ValueKind) -> bool {
-        let entry = Entry::new(bytes, key_len, seq, kind);
-        let charge = entry.len() + ENTRY_OVERHEAD;
-        let inserted = self.map.insert(entry);
+    pub(crate) fn insert(&self, key: &[u8], value: &[u8], seq: SeqNo, kind: ValueKind) -> bool {
+        let inserted = self.map.insert(&Target::new(InternalKey::new(key, seq, kind)), value);
         if inserted {
-            self.bytes.fetch_add(charge, Ordering::Relaxed);
             self.len.fetch_add(1, Ordering::Relaxed);
             self.last_seq.fetch_max(seq.get(), Ordering::Relaxed);
             if kind == ValueKind::Tombstone {
@@ -160,10 +146,6 @@ impl Memtable {
             }
         }
         inserted
-    }
-
-    pub(crate) fn charge(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 

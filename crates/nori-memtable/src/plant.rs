@@ -13,9 +13,24 @@ pub enum Plant {
     LeaveRelaxed,
     /// Who wakes the waiters does not take their lock.
     WakeUnlocked,
-    /// The models' list links an entry without releasing its contents.
-    #[cfg(any(test, nori_loom))]
-    LinkRelaxed,
+    /// A leaf's slot is filled without releasing the entry.
+    SlotRelaxed,
+    /// A slot is found empty first and filled second.
+    SlotInTwoSteps,
+    /// A node is linked without releasing it.
+    NodeRelaxed,
+    /// A split leaf is replaced without releasing the new one.
+    LeafRelaxed,
+    /// A split leaf is replaced also where somebody else has replaced it.
+    LeafInTwoSteps,
+    /// A split leaf is replaced by its lower part before the upper part is linked.
+    SwapBeforeLink,
+    /// A writer that has loaded a leaf does not look whether it still answers for the key.
+    WriterUnchecked,
+    /// A reader does not.
+    ReaderUnchecked,
+    /// A walk shows a full leaf to its end, though its upper part has a node of its own.
+    UpperPartShown,
     /// The visible number moves on without releasing the entries below it.
     PublishRelaxed,
 }

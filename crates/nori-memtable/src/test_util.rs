@@ -3,11 +3,11 @@
 use nori_env::Rng;
 use nori_types::{SeqNo, ValueKind};
 
-/// Empty keys, zeros, ends around the 68 bytes that sit in the node, long common prefixes, keys
-/// of the greatest length.
+/// Empty keys, zeros, ends around the words and prefixes that are compared apart, long common
+/// prefixes, keys of the greatest length.
 pub(crate) fn key_pool() -> Vec<Vec<u8>> {
     let mut pool = vec![Vec::new()];
-    for len in [1, 2, 3, 4, 5, 11, 12, 13, 20, 60, 67, 68, 69] {
+    for len in [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 55, 56, 57, 64, 69] {
         for byte in [0, 1, b'a', 0x7f, 0x80, 0xff] {
             pool.push(vec![byte; len]);
             // Differs from the former in the last byte only, then in the length only.

@@ -8,17 +8,23 @@ mod models;
 
 use models::{Seen, explore, must_catch};
 use nori_env::sync::{Arc, thread};
-use nori_memtable::{ENTRY_OVERHEAD, Memtable, Plant};
+use nori_memtable::{Memtable, Plant};
 use nori_types::{InternalIterator, SeqNo, ValueKind};
 
-const CHARGE: usize = "kv".len() + ENTRY_OVERHEAD;
 /// What the assertions say that the twins must trip.
 const LOST: &str = "the flush differs from what was acknowledged";
 const MEMBER: &str = "the flush misses a member of the group";
 
 fn insert(table: &Memtable, seq: u64) -> bool {
     let Some(group) = table.enter() else { return false };
-    group.insert("kv".into(), 1, SeqNo::new(seq), ValueKind::Value)
+    group.insert(b"k", b"v", SeqNo::new(seq), ValueKind::Value)
+}
+
+/// What a memtable takes that holds some entries.
+fn charge(entries: usize) -> usize {
+    let table = Memtable::new();
+    (0..entries as u64).for_each(|seq| assert!(insert(&table, seq)));
+    table.bytes()
 }
 
 /// What a flush reads: the sequence numbers in order, and whether the counts fit them.
@@ -51,7 +57,7 @@ fn writers_and_a_flush(seen: &Seen, waits: bool) {
     let acknowledged: Vec<u64> = acknowledged.iter().filter(|w| w.1).map(|w| w.0).collect();
     let (held, bytes) = flush.join().unwrap();
     assert_eq!(held, acknowledged, "{LOST}");
-    assert_eq!(bytes, held.len() * CHARGE, "the count is exact");
+    assert_eq!(bytes, charge(held.len()), "the count is exact");
     seen.add(format!("{held:?}"));
 }
 
@@ -69,19 +75,19 @@ fn a_group_and_a_look(seen: &Seen, reads_too_early: bool) {
     let other = Arc::clone(&group);
     let member = thread::spawn(move || {
         // Sealed or not, a member never asks.
-        assert!(other.insert("kv".into(), 1, SeqNo::new(2), ValueKind::Value));
+        assert!(other.insert(b"k", b"v", SeqNo::new(2), ValueKind::Value));
         drop(other);
     });
-    group.insert("kv".into(), 1, SeqNo::new(1), ValueKind::Tombstone);
+    group.insert(b"k", b"v", SeqNo::new(1), ValueKind::Tombstone);
     member.join().unwrap();
     // The leader leaves when all members are done.
     drop(group);
     let looked = flush.join().unwrap();
     if let Some((held, bytes)) = &looked {
-        assert_eq!((&held[..], *bytes), (&[1, 2][..], 2 * CHARGE), "{MEMBER}");
+        assert_eq!((&held[..], *bytes), (&[1, 2][..], charge(2)), "{MEMBER}");
     }
     table.wait_quiescent();
-    assert_eq!(read(&table), (vec![1, 2], 2 * CHARGE));
+    assert_eq!(read(&table), (vec![1, 2], charge(2)));
     assert_eq!((table.len(), table.tombstones(), table.last_seq().get()), (2, 1, 2));
     seen.add(if looked.is_some() { "came after the group" } else { "came too early" });
 }

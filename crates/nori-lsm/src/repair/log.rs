@@ -7,7 +7,6 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::store::Paths;
 use crate::super_version::Mem;
-use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_types::{FileName, FileNumber, SeqNo};
 use nori_wal::Position;
@@ -119,10 +118,9 @@ impl Log<'_> {
             self.mems.push(Arc::new(Mem::new(at.segment)));
         }
         let Some(gate) = self.mems.last().and_then(|mem| mem.table.enter()) else { return Ok(()) };
-        let bytes = Bytes::copy_from_slice(payload);
         for op in operations.iter().filter(|op| op.seq > self.flushed) {
-            let entry = bytes.slice(op.at..op.at + op.key_len + op.value_len);
-            gate.insert(entry, op.key_len, op.seq, op.kind);
+            let (key, value) = op.parts(payload);
+            gate.insert(key, value, op.seq, op.kind);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //!    nothing. A failed append or sync poisons: no member is acknowledged, and no later write is.
 //! 4. V moves once for a group, after all its inserts.
 
-use crate::batch::{Operation, Operations, WriteBatch};
+use crate::batch::{Operations, WriteBatch};
 use crate::config::Durability;
 use crate::error::{Error, Result};
 use crate::events::VizEvent;
@@ -16,7 +16,6 @@ use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::commit_queue::Request;
 use crate::store::state::{Store, Writer};
 use crate::super_version::Mem;
-use bytes::{Buf, Bytes};
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
 use nori_memtable::WriteGuard;
@@ -250,38 +249,13 @@ impl Store {
 /// Puts a group's entries into the memtable that was entered.
 fn insert<'a>(gate: &WriteGuard<'_>, members: impl Iterator<Item = &'a mut WriteBatch>) {
     for batch in members {
-        let (mut payload, capacity) = batch.take_payload();
-        let Ok(operations) = Operations::new(&payload) else { continue };
-        let mut held = capacity;
-        let mut add = |entry: Bytes, operation: Operation| {
-            held = held.saturating_sub(entry.len());
-            gate.insert(entry, operation.key_len, operation.seq, operation.kind);
-        };
-        let mut last = None;
+        let payload = batch.payload();
+        let Ok(operations) = Operations::new(payload) else { continue };
         for operation in operations.flatten() {
-            if let Some(earlier) = last.replace(operation) {
-                add(payload.slice(span(&earlier)), earlier);
-            }
+            let (key, value) = operation.parts(payload);
+            gate.insert(key, value, operation.seq, operation.kind);
         }
-        // The last one takes the buffer along: a batch of one need not share it, which would cost
-        // an allocation.
-        if let Some(operation) = last {
-            let span = span(&operation);
-            if span.end == payload.len() {
-                payload.advance(span.start);
-                add(payload, operation);
-            } else {
-                add(payload.slice(span), operation);
-            }
-        }
-        // The entries keep the whole buffer in memory, its headers and spare room too.
-        gate.charge(held);
     }
-}
-
-/// Where an operation's key and value lie.
-fn span(operation: &Operation) -> std::ops::Range<usize> {
-    operation.at..operation.at + operation.key_len + operation.value_len
 }
 
 fn members<'a>(

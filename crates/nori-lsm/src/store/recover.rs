@@ -10,7 +10,6 @@ use crate::metrics::RecoveryReport;
 use crate::plant::{Plant, planted};
 use crate::store::state::Paths;
 use crate::super_version::Mem;
-use bytes::Bytes;
 use nori_env::sync::Arc;
 use nori_env::{FileLock, FileSystem, FsError};
 use nori_manifest::{Catalog, Manifest, Version, split_prefix};
@@ -224,21 +223,20 @@ impl<'a> Replay<'a> {
         }
         let Some(mem) = self.memtables.last().cloned() else { return Ok(()) };
         let Some(gate) = mem.table.enter() else { return Ok(()) };
-        let bytes = Bytes::copy_from_slice(payload);
         for operation in operations {
             let op = operation.map_err(|bad| self.bad(at, bad))?;
             if op.seq <= self.flushed {
                 continue;
             }
-            let entry = bytes.slice(op.at..op.at + op.key_len + op.value_len);
+            let (key, value) = op.parts(payload);
             // A keyspace is in the manifest before the first batch may name it.
-            let keyspace = entry.get(..op.key_len).and_then(split_prefix).map(|(id, _)| id);
+            let keyspace = split_prefix(key).map(|(id, _)| id);
             if keyspace.is_none_or(|id| self.catalog.get(id).is_none()) {
                 let what = "a key of a keyspace that does not exist";
                 return Err(self.bad(at, BadPayload::Malformed(what)));
             }
             if self.keeps {
-                gate.insert(entry, op.key_len, op.seq, op.kind);
+                gate.insert(key, value, op.seq, op.kind);
             }
             self.report.operations += 1;
         }

@@ -54,7 +54,11 @@ impl Kind {
     }
 
     fn values(self) -> u64 {
-        if self == Kind::Large { 1500 } else { 60 }
+        match self {
+            Kind::Large => 1500,
+            Kind::Segments => 160,
+            _ => 60,
+        }
     }
 }
 

@@ -22,13 +22,13 @@ fn a_flush_that_fails_is_not_tried_again_at_once() {
     let (_, faults, config) = faulty(1);
     let store = Lsm::open_with(ROOT, config.background(Background::Threads(1))).expect("opens");
     faults.inject(FaultRule::new(Fault::Eio).on(FsOp::Create).path(".sst"));
-    fill(&store, 60, 0);
+    fill(&store, 100, 0);
     thread::sleep(Duration::from_millis(700));
     let tries = faults.hits().len();
     assert!((2..=6).contains(&tries), "{tries} tries in 0.7 s; the waits are 50, 100, 200, 400 ms");
     faults.clear();
     store.flush().expect("flushes");
-    check(&store, 60, 0);
+    check(&store, 100, 0);
 }
 
 /// Tables of edits that could not be logged must not pile up: they cannot be deleted before a new

@@ -3,52 +3,53 @@
 use super::*;
 use crate::test_util::{key_pool, versions};
 
+fn entry<'a>(arena: &'a Arena, key: InternalKey<'_>, value: &[u8]) -> Entry<'a> {
+    Entry::new(arena, &Target::new(key), value, None)
+}
+
 #[test]
-fn entries_sort_as_internal_keys_whatever_the_bytes() {
-    let pool = key_pool();
-    let mut entries = Vec::new();
-    for (user_key, seq, kind) in versions(&pool, 11, 600) {
-        entries.push(Entry::new(Bytes::from(user_key.clone()), user_key.len(), seq, kind));
-    }
-    for a in &entries {
+fn entries_and_targets_sort_as_internal_keys_whatever_the_bytes() {
+    let (arena, pool) = (Arena::new(), key_pool());
+    let all = versions(&pool, 11, 600);
+    let keys = || all.iter().map(|(key, seq, kind)| InternalKey::new(key, *seq, *kind));
+    let entries: Vec<Entry<'_>> = keys().map(|key| entry(&arena, key, b"")).collect();
+    for (a, key) in entries.iter().zip(keys()) {
+        let target = Target::new(key);
+        assert_eq!(a.key(), key);
         for b in &entries {
-            assert_eq!(a.cmp(b), a.key().cmp(&b.key()), "{:?} and {:?}", a.key(), b.key());
-            assert_eq!(a == b, a.key() == b.key());
+            let order = a.key().cmp(&b.key());
+            assert_eq!(a.cmp(*b), order, "{a:?} and {b:?}");
+            assert_eq!(target.order_of(*b), order.reverse());
+            let fronts = front(a.user_key()).cmp(&front(b.user_key()));
+            assert!(fronts.is_eq() || fronts == a.user_key().cmp(b.user_key()));
         }
     }
 }
 
 #[test]
-fn a_probe_compares_as_the_entry_it_stands_for() {
-    let pool = key_pool();
-    for (user_key, seq, kind) in versions(&pool, 12, 300) {
-        let entry = Entry::new(Bytes::from(user_key.clone()), user_key.len(), seq, kind);
-        let target = InternalKey::new(&user_key, seq, kind);
-        assert!(with_probe(target, |probe| *probe == entry));
+fn words_are_those_of_the_padded_key() {
+    for key in key_pool() {
+        for at in [0, 1, 3, 8, 12, 20, 70] {
+            let mut padded = [0; 8];
+            for (byte, from) in padded.iter_mut().zip(key.iter().skip(at)) {
+                *byte = *from;
+            }
+            assert_eq!(word(&key, at), u64::from_be_bytes(padded));
+        }
+        let words: [u64; FRONT_WORDS] = std::array::from_fn(|i| word(&key, i * 8));
+        assert_eq!(front(&key), words);
     }
 }
 
 #[test]
 fn an_entry_gives_back_what_went_in() {
-    let entry = Entry::new("keyvalue".into(), 3, SeqNo::MAX, ValueKind::Value);
-    assert_eq!(entry.key(), InternalKey::new(b"key", SeqNo::MAX, ValueKind::Value));
-    assert_eq!((entry.value(), &entry.value_bytes()[..]), (&b"value"[..], &b"value"[..]));
-    let entry = Entry::new(Bytes::new(), 0, SeqNo::ZERO, ValueKind::Tombstone);
-    assert_eq!(entry.key(), InternalKey::new(b"", SeqNo::ZERO, ValueKind::Tombstone));
-    assert!(entry.value().is_empty());
-}
-
-#[test]
-#[should_panic(expected = "cannot have a key of 4")]
-fn a_key_does_not_reach_beyond_its_entry() {
-    Entry::new("key".into(), 4, SeqNo::ZERO, ValueKind::Value);
-}
-
-#[test]
-#[cfg(target_pointer_width = "64")]
-fn an_entry_is_as_large_as_it_is_charged() {
-    assert_eq!(size_of::<Entry>(), 112);
-    // The smallest node has a count and one pointer more. It must not fit into the pieces of up
-    // to 120 bytes that glibc's allocator merges all at once, with writers waiting for it.
-    assert!(8 + size_of::<Entry>() + 8 > 120);
+    let arena = Arena::new();
+    let key = InternalKey::new(b"key", SeqNo::MAX, ValueKind::Value);
+    let one = entry(&arena, key, b"value");
+    assert_eq!((one.key(), one.value()), (key, &b"value"[..]));
+    assert_eq!(one.value_bytes(), &b"value"[..]);
+    let key = InternalKey::new(b"", SeqNo::ZERO, ValueKind::Tombstone);
+    let none = entry(&arena, key, b"");
+    assert_eq!((none.key(), none.value()), (key, &b""[..]));
+    assert_eq!((one.user_key(), one.value()), (&b"key"[..], &b"value"[..]));
 }
