@@ -2,6 +2,8 @@
 //!
 //! 1. A goal is held against the better of the peers that it names, on that line.
 //! 2. A peer that did not run has no part in it; without any of them there is no verdict.
+//! 3. What is no rate of one line stands in a table of its own: bytes, space, and lines against
+//!    each other.
 
 use super::run::Compared;
 use nori_bench::Row;
@@ -113,6 +115,54 @@ impl Goal {
         };
         (best > 0.0).then_some(ours / best)
     }
+}
+
+/// Bytes to disk for each that RocksDB hands over, after a fill and as many overwrites.
+const WRITTEN_MAX: f64 = 0.8;
+/// Bytes on disk for each of the live entries.
+const SPACE_MAX: f64 = 1.3;
+/// Scans in both directions, the slower one over the faster one.
+const SCANS_MIN: f64 = 0.8;
+
+/// Goals across figures and lines: what, what was reached, the verdict. Only of what was measured.
+pub(super) fn across(names: &[&str], all: &[Compared]) -> Vec<[String; 3]> {
+    let Some(nori) = names.iter().position(|name| *name == "nori") else { return Vec::new() };
+    let part = |workload: &str| {
+        let is = |part: &&Compared| {
+            let row = part.rows.first().and_then(|rows| rows.first());
+            row.is_some_and(|row| row.workload == workload)
+        };
+        all.iter().find(is)
+    };
+    let told = |what: &str, reached: Option<f64>, is_met: fn(f64) -> bool| {
+        let reached = reached.filter(|reached| reached.is_finite())?;
+        let verdict = if is_met(reached) { "met" } else { "MISSED" };
+        Some([what.to_string(), format!("{reached:.2}"), verdict.to_string()])
+    };
+    let written = |engine| {
+        part("overwrite")?.median(engine, |row| row.system_bytes_written.map(|bytes| bytes as f64))
+    };
+    let rocksdb = names.iter().position(|name| *name == "rocksdb");
+    let speed = |workload| part(workload)?.median(nori, |row| Some(row.ops_per_second));
+    let scans = speed("scan").zip(speed("scan-reverse"));
+    let lines = [
+        told(
+            &format!("overwrite: bytes to disk <= {WRITTEN_MAX} rocksdb"),
+            written(nori).zip(rocksdb.and_then(written)).map(|(ours, theirs)| ours / theirs),
+            |reached| reached <= WRITTEN_MAX,
+        ),
+        told(
+            &format!("overwrite: disk / live bytes <= {SPACE_MAX}"),
+            part("overwrite").and_then(|part| part.median(nori, |row| row.space_amplification)),
+            |reached| reached <= SPACE_MAX,
+        ),
+        told(
+            &format!("scan and scan-reverse: the slower one >= {SCANS_MIN} of the faster one"),
+            scans.map(|(one, other)| one.min(other) / one.max(other)),
+            |reached| reached >= SCANS_MIN,
+        ),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

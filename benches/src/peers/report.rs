@@ -60,6 +60,14 @@ pub(super) fn tables(
     let alike = speed(engines, all, out)?;
     line(out, "")?;
     costs(engines, all, out)?;
+    let names: Vec<&str> = engines.iter().map(|engine| engine.name).collect();
+    let across = goals::across(&names, all);
+    if !across.is_empty() {
+        line(out, "\n| goal of nori | reached | verdict |\n|---|--:|---|")?;
+    }
+    for cells in across {
+        line(out, &format!("| {} |", cells.join(" | ")))?;
+    }
     if !alike {
         line(out, "\nThe engines did NOT all read the same; see the column \"answers\".")?;
     }

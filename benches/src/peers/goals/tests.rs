@@ -54,3 +54,25 @@ fn fills_owe_processor_time_too_and_absent_keys_two_ratios() {
     let none = cells(&names, &part(&row(Workload::Compact), &[(1.0, 1.0); 3]));
     assert_eq!(none, ["", ""]);
 }
+
+#[test]
+fn bytes_space_and_both_directions_have_goals_of_their_own() {
+    let names = ["nori", "rocksdb"];
+    let mut overwrite = part(&row(Workload::Overwrite), &[(1.0, 1.0); 2]);
+    for (rows, written) in overwrite.rows.iter_mut().zip([80, 100]) {
+        rows[0].system_bytes_written = Some(written);
+        rows[0].space_amplification = Some(1.5);
+    }
+    let (scan, reverse) = (row(Workload::Scan), row(Workload::ScanReverse));
+    let all = [
+        overwrite,
+        part(&scan, &[(100.0, 1.0), (1.0, 1.0)]),
+        part(&reverse, &[(79.0, 1.0), (1.0, 1.0)]),
+    ];
+    let told = across(&names, &all);
+    let verdicts: Vec<[&str; 2]> = told.iter().map(|t| [t[1].as_str(), t[2].as_str()]).collect();
+    assert_eq!(verdicts, [["0.80", "met"], ["1.50", "MISSED"], ["0.79", "MISSED"]], "{told:?}");
+    // Without RocksDB nothing is said of bytes, without the other scan nothing of directions.
+    assert_eq!(across(&["nori", "fjall"], &all[..2]).len(), 1);
+    assert!(across(&["rocksdb", "fjall"], &all).is_empty());
+}
