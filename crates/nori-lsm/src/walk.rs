@@ -35,13 +35,6 @@ pub(crate) struct Walk {
     pinned: Pinned,
 }
 
-/// Whether two keys are equal. Neighbours differ in their last byte nearly always; to look at it
-/// first spares waiting for the copy of a key that was made a moment ago.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.last() == b.last() && a == b
-}
-
 /// Whether a key lies below `lo`. A bound of one byte, where a keyspace begins, is compared without
 /// memcmp, which took a fifth of a walk backward.
 #[inline]
@@ -226,7 +219,7 @@ impl Walk {
                 continue;
             }
             let key = merge.key();
-            let shadowed = skip && is_same(key.user_key, &self.key);
+            let shadowed = skip && key.user_key == self.key;
             if key.seq <= self.seq && !shadowed {
                 if key.kind == ValueKind::Value {
                     self.stands = Stands::Forward;
@@ -255,7 +248,7 @@ impl Walk {
                 continue;
             }
             let key = merge.key();
-            if found && !is_same(key.user_key, &self.key) {
+            if found && key.user_key != self.key {
                 break;
             }
             // Versions come oldest first, so the last visible one of a key decides.
