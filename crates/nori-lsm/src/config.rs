@@ -7,6 +7,10 @@ use nori_scheduler::{Mode, Policy};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod memory;
+
+pub(crate) use memory::Shares;
+
 /// How data blocks are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Compression {
@@ -111,19 +115,27 @@ macro_rules! options {
 }
 
 options! {
+    /// All memory of the store, in bytes: cached blocks, indexes and filters of open tables,
+    /// memtables, iterators and the buffers of background work share it. Default 0: each has a
+    /// limit of its own. With a budget, blocks have what the others leave, and `memtable_bytes` and
+    /// `table_bytes` are lowered to fit where they are left at their defaults: all memtables to a
+    /// quarter of the budget, a table to an eighth. Set it where the memory of the process is
+    /// limited, to a twentieth of the data or more.
+    memory_budget: u64 = 0;
     /// Bytes in memory before a memtable is sealed and written to a table. Default 64 MiB. Turn
     /// it up for fewer, larger flushes; down to save memory.
-    memtable_bytes: usize = 64 << 20;
+    memtable_bytes: usize = MEMTABLE_BYTES;
     /// Sealed memtables that may wait for their flush before writers wait, at least 1. Default 2.
     max_sealed: usize = 2;
     /// Target size of a data block before compression, in bytes. Default 4096. Larger blocks
     /// compress better and cost more per point read.
     block_bytes: usize = 4096;
     /// Size at which a merge starts its next table, in bytes. Default 64 MiB.
-    table_bytes: u64 = 64 << 20;
+    table_bytes: u64 = TABLE_BYTES;
     /// Memory for cached blocks, and the indexes and filters of open tables, in bytes. Default
-    /// 256 MiB; 0: no blocks are cached.
-    block_cache_bytes: u64 = 256 << 20;
+    /// 256 MiB; 0: no blocks are cached. Not to be set with a `memory_budget`, which takes its
+    /// place.
+    block_cache_bytes: u64 = BLOCK_CACHE_BYTES;
     /// Table files kept open at once. Default 1024. Turn it down where the process may open few.
     max_open_files: usize = 1024;
     /// Whether reads go through a mapping of the table files instead of reads of the file. Default
@@ -190,6 +202,10 @@ options! {
     initial_guards: Vec<Vec<u8>> = Vec::new();
 }
 
+const MEMTABLE_BYTES: usize = 64 << 20;
+const TABLE_BYTES: u64 = 64 << 20;
+const BLOCK_CACHE_BYTES: u64 = 256 << 20;
+
 fn default_file_system() -> Arc<dyn FileSystem> {
     Arc::new(OsFs)
 }
@@ -251,7 +267,9 @@ impl Config {
             ),
             (longest <= nori_types::KEY_BYTES_MAX, "an initial guard is longer than a key may be."),
         ];
-        let broken: Vec<&str> = rules.iter().filter(|r| !r.0).map(|r| r.1).collect();
+        let mut broken: Vec<&str> = rules.iter().filter(|r| !r.0).map(|r| r.1).collect();
+        let memory = self.memory_rule();
+        broken.extend(memory.as_deref());
         if broken.is_empty() { Ok(()) } else { Err(Error::invalid(broken.join(" "))) }
     }
 

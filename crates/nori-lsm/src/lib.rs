@@ -32,6 +32,7 @@
 //! [`Lsm::events`] what happens; [`Config`] has the price of a read and the other knobs.
 
 mod batch;
+mod budget;
 mod config;
 mod cursor;
 mod error;
@@ -65,8 +66,8 @@ pub use keyspace::Keyspace;
 pub use ledger::SlotLedger;
 pub use lsm::Lsm;
 pub use metrics::{
-    CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, PressureZone, RecoveryReport,
-    SlotInfo,
+    CheckpointInfo, Decision, MemoryInfo, Metrics, PinInfo, PressureInfo, PressureZone,
+    RecoveryReport, SlotInfo,
 };
 pub use repair::{LostKey, LostPart, RepairReport};
 pub use snapshot::{KeyspaceView, Snapshot};

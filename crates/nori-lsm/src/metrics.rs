@@ -108,6 +108,10 @@ pub struct PressureInfo {
     /// The reserve of free disk space against what is free. Below 0.9 at all times: a full disk is
     /// an error of its own.
     pub disk: f64,
+    /// Memory that cannot be evicted: 0.5 at seven eighths of what a budget leaves beside its
+    /// shares, 1.0 at all of it. Below 0.75 unless iterators hold flushed memtables. 0 without a
+    /// `memory_budget`.
+    pub memory: f64,
     /// Bytes per second that writers are held to; `None` while they are not.
     pub pace_bytes_per_s: Option<f64>,
 }
@@ -180,6 +184,29 @@ pub struct CheckpointInfo {
     pub bytes: u64,
 }
 
+/// The memory of a store by use, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MemoryInfo {
+    /// `memory_budget`; 0: none.
+    pub budget_bytes: u64,
+    /// All of the below.
+    pub total_bytes: u64,
+    /// Cached blocks.
+    pub blocks_bytes: u64,
+    /// Indexes and filters of open tables.
+    pub tables_bytes: u64,
+    /// The active memtable.
+    pub active_bytes: u64,
+    /// Memtables that are sealed, and those that are flushed but not freed, since somebody reads
+    /// them.
+    pub sealed_bytes: u64,
+    /// Buffers of flushes and merges that run.
+    pub jobs_bytes: u64,
+    /// Blocks that iterators and cursors stand in; may be cached ones. Counted only with a budget.
+    pub iterators_bytes: u64,
+}
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// Numbers about a store since it was opened, and about what it holds now.
@@ -203,6 +230,8 @@ macro_rules! counters {
             pub runs_max: u64,
             /// Bytes of blocks, indexes and filters in memory.
             pub cache_bytes: u64,
+            /// All memory, by use.
+            pub memory: MemoryInfo,
             /// Block lookups that found their block in memory.
             pub cache_hits: u64,
             /// Block lookups that read the disk.

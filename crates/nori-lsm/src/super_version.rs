@@ -4,6 +4,8 @@
 //! 2. A key's newest version is met first: active memtable, sealed ones newest first, then the
 //!    runs of its slot newest first.
 
+use crate::budget::{Budget, Charge, Use};
+use crate::config::Config;
 use crate::error::Result;
 use crate::heat::{Sampler, SlotReads};
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use nori_manifest::{Deferred, Run, Slot, SlotId, Version};
 use nori_memtable::Memtable;
 use nori_sstable::{Table, TableCache};
 use nori_types::{KeyRange, Lookup, SeqNo};
+use std::ops::Deref;
 
 /// A super-version that somebody holds. Letting go of the last one frees nothing on the spot.
 pub(crate) type Pinned = Arc<Deferred<SuperVersion>>;
@@ -21,11 +24,23 @@ pub(crate) type Pinned = Arc<Deferred<SuperVersion>>;
 pub(crate) struct Mem {
     pub(crate) table: Arc<Memtable>,
     pub(crate) first_segment: u64,
+    charge: OnceLock<Charge>,
 }
 
 impl Mem {
     pub(crate) fn new(first_segment: u64) -> Mem {
-        Mem { table: Arc::new(Memtable::new()), first_segment }
+        Mem { table: Arc::new(Memtable::new()), first_segment, charge: OnceLock::new() }
+    }
+
+    /// Charges it with so many bytes from now on, until it is freed.
+    pub(crate) fn charge(&self, budget: &Arc<Budget>, bytes: usize) {
+        let charge = self.charge.get_or_init(|| budget.charge(Use::Memtables, 0));
+        charge.set(bytes as u64);
+    }
+
+    /// Bytes it is charged with.
+    pub(crate) fn charged(&self) -> u64 {
+        self.charge.get().map_or(0, Charge::bytes)
     }
 }
 
@@ -47,7 +62,17 @@ pub(crate) struct SuperVersion {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) tables: Arc<TableCache>,
+    budget: Arc<Budget>,
+    block_bytes: u64,
     pub(crate) sampler: Sampler,
+}
+
+impl Shared {
+    pub(crate) fn new(tables: &Arc<TableCache>, budget: &Arc<Budget>, config: &Config) -> Shared {
+        let (tables, budget) = (Arc::clone(tables), Arc::clone(budget));
+        let sampler = Sampler::new(config.seed);
+        Shared { tables, budget, block_bytes: config.block_bytes as u64, sampler }
+    }
 }
 
 /// The runs of a slot, newest first, with their tables as far as they have been opened.
@@ -57,6 +82,8 @@ struct SlotSources {
     runs: Vec<Arc<RunSources>>,
     /// The same for a slot through all versions.
     reads: Arc<SlotReads>,
+    /// What an iterator in the slot holds of its runs, in bytes, about: a block of each.
+    walk_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -73,7 +100,7 @@ impl RunSources {
     }
 
     /// The table whose clip holds `key`.
-    fn find(&self, key: &[u8]) -> Result<Option<&Arc<Table>>> {
+    fn find(&self, key: &[u8]) -> Result<Option<Opened<'_>>> {
         let tables = &self.run.tables;
         let at = tables.partition_point(|t| !t.range.is_below_end(key));
         match tables.get(at).filter(|t| t.range.contains(key)) {
@@ -82,18 +109,42 @@ impl RunSources {
         }
     }
 
-    fn table(&self, at: usize) -> Result<&Arc<Table>> {
+    fn table(&self, at: usize) -> Result<Opened<'_>> {
         let cell = &self.opened[at];
         if let Some(table) = cell.get() {
-            return Ok(table);
+            return Ok(Opened::Held(table));
         }
         let table = self.cache.open(&self.run.tables[at].file.meta)?;
-        Ok(cell.get_or_init(|| table))
+        // What is held here stays open as long as the run is read at all.
+        match self.cache.may_hold() {
+            true => Ok(Opened::Held(cell.get_or_init(|| table))),
+            false => Ok(Opened::Lent(table)),
+        }
+    }
+}
+
+/// A table that is open.
+enum Opened<'a> {
+    Held(&'a Table),
+    /// By the cache of tables, which may close it afterwards.
+    Lent(Arc<Table>),
+}
+
+impl Deref for Opened<'_> {
+    type Target = Table;
+
+    #[inline]
+    fn deref(&self) -> &Table {
+        match self {
+            Opened::Held(table) => table,
+            Opened::Lent(table) => table,
+        }
     }
 }
 
 impl SlotSources {
-    fn new(slot: &Arc<Slot>, old: Option<&SlotSources>, cache: &Arc<TableCache>) -> SlotSources {
+    fn new(slot: &Arc<Slot>, old: Option<&SlotSources>, shared: &Shared) -> SlotSources {
+        let cache = &shared.tables;
         let known = |run: &Arc<Run>| old?.runs.iter().find(|known| Arc::ptr_eq(&known.run, run));
         let newest_first = slot.runs.iter().rev();
         let runs = newest_first.map(|run| match known(run) {
@@ -102,7 +153,8 @@ impl SlotSources {
         });
         let same = old.filter(|old| old.slot.id == slot.id);
         let reads = same.map(|old| Arc::clone(&old.reads)).unwrap_or_default();
-        SlotSources { runs: runs.collect(), slot: Arc::clone(slot), reads }
+        let walk_bytes = slot.runs.iter().map(|run| walk_bytes(run, shared.block_bytes)).sum();
+        SlotSources { runs: runs.collect(), slot: Arc::clone(slot), reads, walk_bytes }
     }
 
     /// The value of a stored key, and how many runs were looked into.
@@ -120,6 +172,18 @@ impl SlotSources {
         }
         Ok(None)
     }
+}
+
+/// What a cursor over a run holds besides the block it stands in, in bytes.
+const CURSOR_BYTES: u64 = 512;
+
+/// What a cursor over a run holds, in bytes. An entry longer than a block is a block of its own.
+fn walk_bytes(run: &Run, block_bytes: u64) -> u64 {
+    let tables = || run.tables.iter().map(|table| &table.file.meta);
+    let (raw, entries) = tables().fold((0u64, 0u64), |(raw, entries), meta| {
+        (raw.saturating_add(meta.raw_bytes), entries.saturating_add(meta.entries))
+    });
+    CURSOR_BYTES + block_bytes.max(raw / entries.max(1))
 }
 
 impl SuperVersion {
@@ -143,7 +207,7 @@ impl SuperVersion {
             let old = old.map(|old| &old.sources[old.version.route(&slot.range.lo).0]);
             match old {
                 Some(old) if Arc::ptr_eq(&old.slot, slot) => Arc::clone(old),
-                old => Arc::new(SlotSources::new(slot, old.map(|o| &**o), &shared.tables)),
+                old => Arc::new(SlotSources::new(slot, old.map(|o| &**o), shared)),
             }
         });
         let sources: Vec<_> = sources.collect();
@@ -203,6 +267,16 @@ impl SuperVersion {
             sources.reads.add_points(weight, probes, sources.runs.len());
         }
         found
+    }
+
+    /// What an iterator in a slot holds, in bytes, about.
+    pub(crate) fn walk_bytes(&self, slot: usize) -> u64 {
+        self.sources.get(slot).map_or(0, |sources| sources.walk_bytes)
+    }
+
+    /// What all of the store's memory is charged to.
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.shared.budget
     }
 
     /// A scan comes through a slot.

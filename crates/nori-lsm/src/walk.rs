@@ -7,6 +7,7 @@
 //! 3. Only one slot's runs are open at a time. Versions of a key never lie in two slots.
 //! 4. After an error the walk stands nowhere. An error is never the end.
 
+use crate::budget::{Charge, Use};
 use crate::error::Result;
 use crate::source::{SlotMerge, merge_slot};
 use crate::super_version::Pinned;
@@ -31,6 +32,8 @@ pub(crate) struct Walk {
     merge: Option<SlotMerge>,
     key: Vec<u8>,
     value: Held,
+    /// For the blocks it stands in; only where memory is limited.
+    charge: Option<Charge>,
     /// Last, so that it is dropped after the iterators that read from it.
     pinned: Pinned,
 }
@@ -80,7 +83,10 @@ impl Held {
 impl Walk {
     /// A walk over `range` as a reader at `seq` sees it; stands nowhere.
     pub(crate) fn new(pinned: Pinned, seq: SeqNo, range: KeyRange) -> Walk {
+        let budget = pinned.budget();
+        let charge = budget.is_limited().then(|| budget.charge(Use::Iterators, 0));
         Walk {
+            charge,
             limits: range.clone(),
             range,
             seq,
@@ -274,6 +280,9 @@ impl Walk {
             self.limits = found.range.intersection(&self.range);
             self.merge = Some(merge_slot(view, slot));
             view.note_scan(slot);
+            if let Some(charge) = &self.charge {
+                charge.set(view.walk_bytes(slot));
+            }
             self.slot = slot;
         }
     }

@@ -70,6 +70,12 @@ pub(crate) struct Hit {
 }
 
 impl Block {
+    /// The same block, in another place in memory.
+    pub(crate) fn with_content(&self, content: Bytes) -> Block {
+        debug_assert_eq!(content, self.content);
+        Block { content, ..*self }
+    }
+
     pub(crate) fn parse(content: Bytes) -> Result<Block, Bad> {
         const DAMAGED: Bad = Bad::Damaged("restart points of a block");
         if content.len() as u64 > CONTENT_BYTES_MAX {

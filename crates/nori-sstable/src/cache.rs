@@ -3,14 +3,18 @@
 //! 1. Content of data blocks is held decompressed and checked; what it costs is its length and a
 //!    constant.
 //! 2. Indexes and filters of open tables are charged to the same budget: they cannot be evicted,
-//!    so what is left for blocks shrinks while tables are open.
-//! 3. A table has its own number here, never used again: no block is found under another table.
+//!    so what is left for blocks shrinks while tables are open. So it does by what the owner of
+//!    the cache reserves for other uses.
+//! 3. A table has its own number here, never another's: no block is found under another table.
 //!
 //! Eviction and locking are quick_cache's (clock-pro with ghost entries, sharded locks).
+
+mod pool;
 
 use crate::block::Block;
 use nori_env::sync::atomic::{AtomicU64, Ordering};
 use nori_env::sync::{Arc, Mutex};
+use pool::{GRAIN_BYTES, Pool};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use std::fmt;
@@ -23,14 +27,28 @@ const SHARD_BYTES_MIN: u64 = 1 << 20;
 const SHARDS_MAX: u64 = 16;
 /// Room reserved for bookkeeping up front is bounded, however large the budget.
 const ITEMS_MAX: u64 = 1 << 18;
+/// Buffers that wait for a block are this part of a pooled cache at most.
+const FREE_PART: u64 = 64;
 
 /// Decompressed blocks of any number of tables, within a budget in bytes. `Send + Sync`.
 pub struct BlockCache {
     blocks: Option<Blocks>,
+    /// Where blocks are copied to that stay; `None`: they stay where they were read to.
+    pool: Option<Arc<Pool>>,
     bytes_max: u64,
-    /// Bytes of indexes and filters of open tables.
-    pinned: Mutex<u64>,
+    shares: Mutex<Shares>,
+    /// `pinned` of the shares, to be read without the lock.
+    pinned: AtomicU64,
     owners: AtomicU64,
+}
+
+/// What is not the blocks'.
+#[derive(Debug, Default)]
+struct Shares {
+    /// Bytes of indexes and filters of open tables.
+    pinned: u64,
+    /// Bytes that the owner of the cache uses otherwise.
+    reserved: u64,
 }
 
 type Blocks = Cache<BlockKey, Block, Weight, BuildHasherDefault<BlockHasher>>;
@@ -43,11 +61,14 @@ struct BlockKey {
 }
 
 #[derive(Clone, Debug)]
-struct Weight;
+struct Weight {
+    /// Blocks take a multiple of this.
+    grain_bytes: usize,
+}
 
 impl Weighter<BlockKey, Block> for Weight {
     fn weight(&self, _: &BlockKey, block: &Block) -> u64 {
-        block.bytes() as u64 + OVERHEAD_BYTES
+        block.bytes().next_multiple_of(self.grain_bytes) as u64 + OVERHEAD_BYTES
     }
 }
 
@@ -72,6 +93,16 @@ impl Hasher for BlockHasher {
 impl BlockCache {
     /// A cache of so many bytes; 0 keeps nothing.
     pub fn new(bytes_max: u64) -> Arc<BlockCache> {
+        BlockCache::make(bytes_max, None)
+    }
+
+    /// The same, for a process that is held to its bytes: blocks lie in memory of the cache's own,
+    /// which takes a copy of each, and does not grow as other threads come to read.
+    pub fn pooled(bytes_max: u64) -> Arc<BlockCache> {
+        BlockCache::make(bytes_max, Some(Pool::new(bytes_max / FREE_PART)))
+    }
+
+    fn make(bytes_max: u64, pool: Option<Arc<Pool>>) -> Arc<BlockCache> {
         let shards = (bytes_max / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
         let items = (bytes_max / 4096).clamp(16, ITEMS_MAX);
         let options = OptionsBuilder::new()
@@ -83,15 +114,29 @@ impl BlockCache {
             .filter(|_| bytes_max > 0);
         let blocks = options.map(|options| {
             let hasher = BuildHasherDefault::default();
-            Cache::with_options(options, Weight, hasher, DefaultLifecycle::default())
+            let weight = Weight { grain_bytes: pool.as_ref().map_or(1, |_| GRAIN_BYTES) };
+            Cache::with_options(options, weight, hasher, DefaultLifecycle::default())
         });
-        let (pinned, owners) = (Mutex::new(0), AtomicU64::new(0));
-        Arc::new(BlockCache { blocks, bytes_max, pinned, owners })
+        let (pinned, owners) = (AtomicU64::new(0), AtomicU64::new(0));
+        let shares = Mutex::new(Shares::default());
+        Arc::new(BlockCache { blocks, pool, bytes_max, shares, pinned, owners })
     }
 
     /// Bytes in use: cached blocks, and indexes and filters of open tables.
     pub fn usage(&self) -> u64 {
-        self.blocks.as_ref().map_or(0, Cache::weight) + *self.pinned.lock()
+        self.blocks.as_ref().map_or(0, Cache::weight) + self.pinned()
+    }
+
+    /// Bytes of indexes and filters of open tables, out of [`BlockCache::usage`].
+    pub fn pinned(&self) -> u64 {
+        // A number for decisions that may be late by a table; it orders nothing.
+        self.pinned.load(Ordering::Relaxed)
+    }
+
+    /// Leaves so many bytes of the budget to uses that the cache knows nothing of; what was said
+    /// before no longer holds. Blocks that then are too many go at once.
+    pub fn set_reserved(&self, bytes: u64) {
+        self.share(|shares| shares.reserved = bytes);
     }
 
     /// The budget in bytes.
@@ -122,7 +167,11 @@ impl BlockCache {
 
     pub(crate) fn insert(&self, owner: u64, block: usize, content: &Block) {
         if let Some(blocks) = &self.blocks {
-            blocks.insert(BlockKey { owner, block: block as u64 }, content.clone());
+            let kept = match &self.pool {
+                Some(pool) => content.with_content(pool.copy(content.content())),
+                None => content.clone(),
+            };
+            blocks.insert(BlockKey { owner, block: block as u64 }, kept);
         }
     }
 
@@ -137,20 +186,22 @@ impl BlockCache {
 
     /// Takes bytes out of the blocks' share while a table is open.
     pub(crate) fn pin(&self, bytes: u64) {
-        self.repin(|pinned| pinned + bytes);
+        self.share(|shares| shares.pinned += bytes);
     }
 
     /// Gives them back.
     pub(crate) fn unpin(&self, bytes: u64) {
-        self.repin(|pinned| pinned.saturating_sub(bytes));
+        self.share(|shares| shares.pinned = shares.pinned.saturating_sub(bytes));
     }
 
-    fn repin(&self, change: impl FnOnce(u64) -> u64) {
+    fn share(&self, change: impl FnOnce(&mut Shares)) {
         // Under the lock also the new capacity is set, or two tables could set it out of order.
-        let mut pinned = self.pinned.lock();
-        *pinned = change(*pinned);
+        let mut shares = self.shares.lock();
+        change(&mut shares);
+        self.pinned.store(shares.pinned, Ordering::Relaxed);
         if let Some(blocks) = &self.blocks {
-            blocks.set_capacity(self.bytes_max.saturating_sub(*pinned));
+            let others = shares.pinned.saturating_add(shares.reserved);
+            blocks.set_capacity(self.bytes_max.saturating_sub(others));
         }
     }
 }

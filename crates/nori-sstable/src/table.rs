@@ -242,6 +242,16 @@ impl Table {
         Err(Corruption::new(self.path(), 0, what, describe(meta), describe(&self.meta)).into())
     }
 
+    /// Its number in the cache.
+    pub(crate) fn owner(&self) -> u64 {
+        self.owner
+    }
+
+    /// Takes the number it had when it was open before: what it read then is found again.
+    pub(crate) fn adopt(&mut self, owner: u64) {
+        self.owner = owner;
+    }
+
     /// Drops the table's blocks from the cache: its file goes away.
     pub(crate) fn forget_blocks(&self) {
         self.cache.forget(self.owner, self.block_count());

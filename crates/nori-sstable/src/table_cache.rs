@@ -4,8 +4,11 @@
 //!    but all get the same one.
 //! 2. At most `max_open_files` files are open (and as many more as threads are reading); a table
 //!    whose file was closed opens it again.
-//! 3. At most so many tables that nobody uses are kept; those in use are never closed.
-//! 4. A file must stay in its directory while its table is in use.
+//! 3. At most so many tables that nobody uses are kept, and with a limit of bytes none while the
+//!    indexes and filters of all open tables are more; those in use are never closed.
+//! 4. A table that was closed and is opened again has its number in the block cache, so the blocks
+//!    it read are found again.
+//! 5. A file must stay in its directory while its table is in use.
 
 use crate::cache::BlockCache;
 use crate::error::Result;
@@ -25,14 +28,25 @@ pub struct TableCache {
     files: Arc<OpenFiles>,
     tables_max: usize,
     maps: bool,
+    /// Bytes of indexes and filters above which idle tables are closed.
+    pinned_bytes_max: u64,
     tables: Mutex<Tables>,
 }
 
 #[derive(Debug, Default)]
 struct Tables {
-    by_number: HashMap<FileNumber, Arc<Table>>,
+    by_number: HashMap<FileNumber, Kept>,
     /// In order of opening, oldest first; each open table once.
     order: VecDeque<FileNumber>,
+    /// Those that were closed: their numbers in the block cache, and how many blocks they have.
+    closed: HashMap<FileNumber, (u64, usize)>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    table: Arc<Table>,
+    /// Asked for since it was last passed over.
+    was_used: bool,
 }
 
 impl TableCache {
@@ -45,7 +59,8 @@ impl TableCache {
     ) -> TableCache {
         let files = OpenFiles::new(fs, max_open_files);
         let (tables_max, tables) = (max_open_files.max(1), Mutex::new(Tables::default()));
-        TableCache { dir: dir.to_path_buf(), cache, files, tables_max, maps: false, tables }
+        let (dir, maps, pinned_bytes_max) = (dir.to_path_buf(), false, u64::MAX);
+        TableCache { dir, cache, files, tables_max, maps, pinned_bytes_max, tables }
     }
 
     /// As it is, with the files of tables mapped into memory where the system can. Reads of blocks
@@ -58,28 +73,56 @@ impl TableCache {
         self
     }
 
+    /// Closes idle tables while the indexes and filters of the open ones are more bytes than
+    /// this. Without a limit they are kept up to their number.
+    #[must_use]
+    pub fn pinned_bytes_max(mut self, bytes: u64) -> TableCache {
+        self.pinned_bytes_max = bytes;
+        self
+    }
+
+    /// Whether a table that was opened may be held for good by somebody who reads it again and
+    /// again. As long as half of the limit is free; beyond that tables take turns, and whoever
+    /// wants one asks for it here.
+    pub fn may_hold(&self) -> bool {
+        self.cache.pinned() <= self.pinned_bytes_max / 2
+    }
+
     /// The table the manifest remembers as `meta`; opened if it is not. A file of another
     /// identity or length is corruption.
     pub fn open(&self, meta: &TableMeta) -> Result<Arc<Table>> {
-        if let Some(table) = self.tables.lock().by_number.get(&meta.number) {
-            return Ok(Arc::clone(table));
+        if let Some(kept) = self.tables.lock().by_number.get_mut(&meta.number) {
+            kept.was_used = true;
+            return Ok(Arc::clone(&kept.table));
         }
         // Opened outside the lock: reading an index takes milliseconds.
         let path = self.dir.join(FileName::Table(meta.number).to_string());
         let source = Source::limited(&self.files, path);
-        let table = Arc::new(Table::load(source, meta.number, Arc::clone(&self.cache), self.maps)?);
+        let table = Table::load(source, meta.number, Arc::clone(&self.cache), self.maps)?;
         table.check_is(meta)?;
         let (table, idle) = self.tables.lock().insert(table, self.tables_max);
         // Freed outside the lock too.
         drop(idle);
+        self.close_idle();
         Ok(table)
+    }
+
+    /// Closes idle tables as long as the open ones are too many bytes.
+    fn close_idle(&self) {
+        while self.cache.pinned() > self.pinned_bytes_max {
+            let Some(idle) = self.tables.lock().take_idle() else { break };
+            drop(idle);
+        }
     }
 
     /// Forgets a table whose file goes away, and frees its blocks in the cache.
     pub fn remove(&self, number: FileNumber) {
-        let removed = self.tables.lock().remove(number);
-        if let Some(table) = removed {
+        let (open, closed) = self.tables.lock().remove(number);
+        if let Some(table) = open {
             table.forget_blocks();
+        }
+        if let Some((owner, blocks)) = closed {
+            self.cache.forget(owner, blocks);
         }
     }
 
@@ -106,31 +149,46 @@ impl TableCache {
 
 impl Tables {
     /// Keeps a table, or gives the one that came first; and takes out idle ones beyond the limit.
-    fn insert(&mut self, table: Arc<Table>, tables_max: usize) -> (Arc<Table>, Vec<Arc<Table>>) {
+    fn insert(&mut self, mut table: Table, tables_max: usize) -> (Arc<Table>, Vec<Arc<Table>>) {
         let number = table.meta().number;
         if let Some(first) = self.by_number.get(&number) {
-            return (Arc::clone(first), vec![table]);
+            return (Arc::clone(&first.table), vec![Arc::new(table)]);
         }
+        if let Some((owner, _)) = self.closed.remove(&number) {
+            table.adopt(owner);
+        }
+        let table = Arc::new(table);
         let mut idle = Vec::new();
-        for _ in 0..self.order.len() {
-            if self.by_number.len() < tables_max {
-                break;
-            }
-            let Some(oldest) = self.order.pop_front() else { break };
-            // The map's own reference is the only one, and new ones are made under our lock.
-            let is_idle = self.by_number.get(&oldest).is_some_and(|t| Arc::strong_count(t) == 1);
-            match is_idle {
-                true => idle.extend(self.by_number.remove(&oldest)),
-                false => self.order.push_back(oldest),
-            }
+        while self.by_number.len() >= tables_max {
+            let Some(table) = self.take_idle() else { break };
+            idle.push(table);
         }
-        self.by_number.insert(number, Arc::clone(&table));
+        self.by_number.insert(number, Kept { table: Arc::clone(&table), was_used: false });
         self.order.push_back(number);
         (table, idle)
     }
 
-    fn remove(&mut self, number: FileNumber) -> Option<Arc<Table>> {
+    /// The oldest table that nobody uses and that was not asked for lately; if all were, then
+    /// whatever is idle.
+    fn take_idle(&mut self) -> Option<Arc<Table>> {
+        for _ in 0..2 * self.order.len() {
+            let oldest = self.order.pop_front()?;
+            let Some(kept) = self.by_number.get_mut(&oldest) else { continue };
+            // The map's own reference is the only one, and new ones are made under our lock.
+            let is_idle = Arc::strong_count(&kept.table) == 1;
+            if is_idle && !std::mem::take(&mut kept.was_used) {
+                let (owner, blocks) = (kept.table.owner(), kept.table.block_count());
+                self.closed.insert(oldest, (owner, blocks));
+                return self.by_number.remove(&oldest).map(|kept| kept.table);
+            }
+            self.order.push_back(oldest);
+        }
+        None
+    }
+
+    fn remove(&mut self, number: FileNumber) -> (Option<Arc<Table>>, Option<(u64, usize)>) {
         self.order.retain(|&n| n != number);
-        self.by_number.remove(&number)
+        let open = self.by_number.remove(&number).map(|kept| kept.table);
+        (open, self.closed.remove(&number))
     }
 }

@@ -120,6 +120,84 @@ fn blocks_indexes_and_filters_stay_within_the_budget() {
     assert_eq!(cache.usage(), 0, "nothing of removed tables stays");
 }
 
+/// Blocks go when the owner needs the bytes for something else, and come back when it does not.
+#[test]
+fn what_is_reserved_is_taken_from_the_blocks() {
+    let (fs, metas) = store(4);
+    let cache = BlockCache::new(40_000);
+    let tables = TableCache::new(fs, Path::new("sst"), Arc::clone(&cache), 100);
+    let read_all = || {
+        for i in 0..4 * ENTRIES {
+            check_get(&tables.open(&metas[(i % 4) as usize]).unwrap(), i / 4);
+        }
+    };
+    read_all();
+    assert!(cache.usage() > 20_000);
+    cache.set_reserved(30_000);
+    assert!(cache.usage() <= 10_000, "{} are left", cache.usage());
+    read_all();
+    assert!(cache.usage() <= 10_000, "{} are left", cache.usage());
+    cache.set_reserved(100_000);
+    assert_eq!(cache.usage(), cache.pinned(), "no block, but the open tables stay");
+    cache.set_reserved(0);
+    read_all();
+    assert!(cache.usage() > 20_000);
+}
+
+/// A table that was closed meanwhile finds the blocks it read; those of one that goes are dropped.
+#[test]
+fn blocks_outlive_the_closing_of_their_table() {
+    let (fs, metas) = store(3);
+    let cache = BlockCache::pooled(1 << 20);
+    let tables = TableCache::new(fs, Path::new("sst"), Arc::clone(&cache), 1);
+    let read = |n: usize| check_get(&tables.open(&metas[n]).unwrap(), 7);
+    (0..3).for_each(read);
+    assert_eq!((tables.len(), cache.misses()), (1, 3));
+    for _ in 0..5 {
+        (0..3).for_each(read);
+    }
+    assert_eq!((tables.len(), cache.misses(), cache.hits()), (1, 3, 15));
+    metas.iter().for_each(|m| tables.remove(m.number));
+    assert_eq!(cache.usage(), 0);
+}
+
+/// Any number of tables is read within the limit, as long as they take turns; those in use stay
+/// open beyond it.
+#[test]
+fn idle_tables_are_closed_at_a_limit_of_bytes() {
+    let (fs, metas) = store(12);
+    let cache = BlockCache::new(1 << 20);
+    let tables = TableCache::new(fs, Path::new("sst"), Arc::clone(&cache), 100);
+    let one = tables.open(&metas[0]).map(|_| cache.pinned()).unwrap();
+    let tables = tables.pinned_bytes_max(one * 4);
+    let mut rng = Rng::new(1);
+    let mut most = 0;
+    for _ in 0..2000 {
+        let table = tables.open(rng.pick(&metas)).unwrap();
+        check_get(&table, rng.below(ENTRIES));
+        most = most.max(cache.pinned());
+        assert!(cache.pinned() <= one * 9 / 2, "{} with {one} for one", cache.pinned());
+        assert!(tables.may_hold() == (cache.pinned() <= one * 2));
+    }
+    assert!(most > one * 3, "the limit is used: {most}");
+    // The table that is asked for again and again is not the one that goes.
+    let favourite = Arc::downgrade(&tables.open(&metas[3]).unwrap());
+    for meta in metas.iter().cycle().take(100) {
+        tables.open(meta).unwrap();
+        drop(favourite.upgrade());
+        tables.open(&metas[3]).unwrap();
+    }
+    assert!(favourite.upgrade().is_some());
+    let held: Vec<_> = metas.iter().map(|meta| tables.open(meta).unwrap()).collect();
+    assert_eq!(tables.len(), 12);
+    drop(held);
+    tables.remove(metas[0].number);
+    tables.open(&metas[0]).unwrap();
+    assert!(tables.len() <= 4 && cache.pinned() <= one * 9 / 2);
+    metas.iter().for_each(|m| tables.remove(m.number));
+    assert_eq!((cache.usage(), cache.pinned()), (0, 0), "nothing of removed tables stays");
+}
+
 #[test]
 fn no_budget_keeps_nothing_and_a_tiny_one_breaks_nothing() {
     for budget in [0, 1, 600, 5000] {

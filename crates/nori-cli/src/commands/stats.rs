@@ -8,7 +8,7 @@ use crate::out::Out;
 use crate::stores;
 use crate::table::{Table, facts};
 use crate::{text, units};
-use nori_lsm::{Health, Lsm, Metrics, PressureInfo, RecoveryReport, SlotInfo};
+use nori_lsm::{Health, Lsm, MemoryInfo, Metrics, PressureInfo, RecoveryReport, SlotInfo};
 use serde_json::json;
 
 /// Slots listed for a person who did not ask for all.
@@ -80,6 +80,7 @@ fn print(args: &StatsArgs, found: &Found, out: &mut Out) -> Result<(), Failure> 
         ("last sequence", count(metrics.last_sequence)),
         ("slots", format!("{}, up to {} runs", count(metrics.slots), metrics.runs_max)),
         ("pressure", format!("{:.2} of 1.00, where writers wait", found.pressure.pressure)),
+        ("memory", memory(&metrics.memory)),
         ("keyspaces", found.keyspaces.join(", ")),
     ]);
     for line in lines {
@@ -101,6 +102,22 @@ fn print(args: &StatsArgs, found: &Found, out: &mut Out) -> Result<(), Failure> 
         out.line(format!("... and {hidden} more; --all-slots shows all"))?;
     }
     Ok(())
+}
+
+/// What this command itself holds of the store, by use; what is zero is left out.
+fn memory(memory: &MemoryInfo) -> String {
+    let parts = [
+        ("blocks", memory.blocks_bytes),
+        ("open tables", memory.tables_bytes),
+        ("memtables", memory.active_bytes + memory.sealed_bytes),
+        ("jobs", memory.jobs_bytes),
+        ("iterators", memory.iterators_bytes),
+    ];
+    let parts = parts.iter().filter(|(_, bytes)| *bytes > 0);
+    let parts: Vec<String> =
+        parts.map(|(name, bytes)| format!("{name} {}", units::bytes(*bytes))).collect();
+    let all = units::bytes(memory.total_bytes);
+    if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }
 
 fn shown(args: &StatsArgs) -> usize {

@@ -205,6 +205,9 @@ impl Store {
             let limit = self.config.memtable_bytes;
             let too_large = load.bytes > limit as u64 && !active.is_empty();
             let full = active.bytes() >= limit || too_large;
+            if full {
+                view.active.charge(&self.budget, active.bytes().max(limit));
+            }
             (full, view.sealed.len() < self.config.max_sealed)
         };
         if full && may_seal {
@@ -234,8 +237,11 @@ impl Store {
     /// `first_segment`.
     fn switch_memtable(&self, first_segment: u64) {
         let fresh = Arc::new(Mem::new(first_segment));
+        fresh.charge(&self.budget, self.config.memtable_bytes);
         let sealed = Arc::clone(&self.pin().active);
         sealed.table.seal();
+        // Only now: the group before this one has left it.
+        sealed.charge(&self.budget, sealed.table.bytes());
         self.install(|old| old.rotated(Arc::clone(&fresh)));
         self.events.emit(|| VizEvent::MemtableRotated {
             bytes: sealed.table.bytes() as u64,

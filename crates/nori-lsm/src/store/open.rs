@@ -7,11 +7,11 @@
 //!    moved aside before.
 //! 3. When open returns, all it shows is durable.
 
+use crate::budget::Budget;
 use crate::config::{Background, Config};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::health::HealthBook;
-use crate::heat::Sampler;
 use crate::keyspace::KeyspaceState;
 use crate::metrics::{Counters, RecoveryReport};
 use crate::plant::{Plant, planted};
@@ -33,7 +33,6 @@ use nori_env::sync::{Arc, Mutex};
 use nori_manifest::{Manifest, ManifestOptions, Published, Reaper, Snapshots, Version};
 use nori_memtable::Visible;
 use nori_scheduler::Scheduler;
-use nori_sstable::{BlockCache, TableCache};
 use nori_types::{FileName, FileNumber, SeqNo};
 use nori_wal::{Wal, WalOptions};
 use std::collections::{BTreeSet, HashMap};
@@ -51,6 +50,7 @@ const GROUP_BYTES_MAX: usize = 1 << 20;
 /// Opens a store for reading and writing.
 pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
     config.validate()?;
+    let config = config.fitted();
     let start = config.clock.now();
     let fs = Arc::clone(&config.file_system);
     // The process may go to another directory while the store is open.
@@ -95,6 +95,7 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
 /// Opens a store to read: takes no lock and writes nothing.
 pub(crate) fn open_read_only(path: &Path, config: Config) -> Result<Arc<Handle>> {
     config.validate()?;
+    let config = config.fitted();
     let start = config.clock.now();
     let paths = Paths::new(&config.file_system.absolute(path)?);
     let Some(mut found) = find_beside_a_writer(&config, &paths)? else {
@@ -334,11 +335,9 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let fs = Arc::clone(&config.file_system);
     // Never 0, which "default" of any store stands for.
     let id = fs.random() | 1;
-    let blocks = BlockCache::new(config.block_cache_bytes);
-    let cache = Arc::clone(&blocks);
-    let limit = config.max_open_files;
-    let tables = TableCache::new(Arc::clone(&fs), &paths.sst, cache, limit);
-    let tables = Arc::new(tables.mapped(config.mmap_reads));
+    let (budget, tables) = Budget::open(&config, &paths.sst, writer.is_some());
+    sealed.iter().for_each(|mem| mem.charge(&budget, mem.table.bytes()));
+    active.charge(&budget, writer.as_ref().map_or(active.table.bytes(), |_| config.memtable_bytes));
     let keyspaces: HashMap<String, Arc<KeyspaceState>> = version
         .catalog
         .iter()
@@ -351,7 +350,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let reaper = Reaper::new();
     let next_file = version.next_file;
     let obsolete = version.obsolete().clone();
-    let shared = Shared { tables: Arc::clone(&tables), sampler: Sampler::new(config.seed) };
+    let shared = Shared::new(&tables, &budget, &config);
     let view = SuperVersion::new(active, sealed, version, &Arc::new(shared));
     let now = config.clock.now();
     let brain = Brain::new(Scheduler::new(config.policy()), &view, now);
@@ -373,7 +372,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         queue: CommitQueue::new(GROUP_BYTES_MAX),
         snapshots: Snapshots::new(),
         tables,
-        blocks,
+        budget,
         obsolete,
         reaper,
         flushing: Mutex::new(()),

@@ -31,6 +31,10 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 /// The free disk space never blocks: writes into the reserve have an error of their own.
 const DISK_PART_MAX: f64 = 0.89;
 
+/// Nor does memory, unless it is flushed memtables that iterators still read: for the rest, writers
+/// that wait would help nobody.
+const MEMORY_PART_MAX: f64 = 0.74;
+
 /// A number that threads share; `f64` as its bits.
 #[derive(Debug, Default)]
 struct SharedF64(AtomicU64);
@@ -140,10 +144,19 @@ impl Store {
         let memtables = (view.sealed.len() as f64 + fill.min(1.0)) / limit;
         let gauge = &self.gauge;
         let (l0, debt, disk) = (gauge.l0.get(), gauge.debt.get(), gauge.disk.get());
-        let pressure = memtables.max(l0).max(debt).max(disk);
+        let memory = self.memory_part();
+        let pressure = memtables.max(l0).max(debt).max(disk).max(memory);
         let pace = gauge.pace(pressure).filter(|_| self.paces());
         let zone = zone_of(pressure);
-        PressureInfo { pressure, zone, memtables, l0, debt, disk, pace_bytes_per_s: pace }
+        let pace_bytes_per_s = pace;
+        PressureInfo { pressure, zone, memtables, l0, debt, disk, memory, pace_bytes_per_s }
+    }
+
+    /// What cannot be evicted, against the memory budget: from three quarters of it to all.
+    fn memory_part(&self) -> f64 {
+        let part = (4.0 * self.budget.fill() - 3.0).max(0.0);
+        let max = if self.budget.memtables_pile_up() { f64::MAX } else { MEMORY_PART_MAX };
+        part.min(max)
     }
 
     fn paces(&self) -> bool {

@@ -1,10 +1,12 @@
 //! What a store says of itself.
 
+use crate::budget::Use;
 use crate::health::Health;
 use crate::keyspace::KeyspaceState;
 use crate::ledger::SlotLedger;
-use crate::metrics::{Metrics, PinInfo, PressureInfo, SlotInfo};
+use crate::metrics::{MemoryInfo, Metrics, PinInfo, PressureInfo, SlotInfo};
 use crate::store::state::Store;
+use crate::super_version::SuperVersion;
 use nori_manifest::{Slot, Version, keyspace_range, split_prefix};
 use std::collections::BTreeSet;
 
@@ -30,13 +32,39 @@ impl Store {
         metrics.runs_probed = reads.runs_probed;
         metrics.runs_visible = reads.runs_visible;
         metrics.scans = reads.scans;
-        metrics.cache_bytes = self.blocks.usage();
-        metrics.cache_hits = self.blocks.hits();
-        metrics.cache_misses = self.blocks.misses();
+        let blocks = self.tables.block_cache();
+        metrics.cache_bytes = blocks.usage();
+        metrics.memory = self.memory(&view);
+        metrics.cache_hits = blocks.hits();
+        metrics.cache_misses = blocks.misses();
         metrics.last_sequence = self.visible.load().get();
         metrics.wal_segments =
             self.writer.as_ref().map_or(0, |w| w.wal.live_segments().len() as u64);
         metrics
+    }
+
+    fn memory(&self, view: &SuperVersion) -> MemoryInfo {
+        let blocks = self.tables.block_cache();
+        let tables_bytes = blocks.pinned();
+        let memtables = self.budget.charged(Use::Memtables);
+        let mut info = MemoryInfo {
+            budget_bytes: self.budget.total(),
+            total_bytes: 0,
+            blocks_bytes: blocks.usage().saturating_sub(tables_bytes),
+            tables_bytes,
+            active_bytes: view.active.table.bytes() as u64,
+            // The active one is charged with all it may hold.
+            sealed_bytes: memtables.saturating_sub(view.active.charged()),
+            jobs_bytes: self.budget.charged(Use::Jobs),
+            iterators_bytes: self.budget.charged(Use::Iterators),
+        };
+        info.total_bytes = info.blocks_bytes
+            + info.tables_bytes
+            + info.active_bytes
+            + info.sealed_bytes
+            + info.jobs_bytes
+            + info.iterators_bytes;
+        info
     }
 
     /// All slots, or those of one keyspace.

@@ -1,5 +1,6 @@
 //! What a store consists of.
 
+use crate::budget::{Budget, Use};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Events;
@@ -25,7 +26,7 @@ use nori_env::sync::{Arc, Mutex};
 use nori_env::{FileLock, FileSystem};
 use nori_manifest::{Deferred, Manifest, Obsolete, Published, Reaper, Snapshots};
 use nori_memtable::Visible;
-use nori_sstable::{BlockCache, TableCache};
+use nori_sstable::TableCache;
 use nori_types::{FileName, FileNumber, SeqNo};
 use nori_wal::Wal;
 use std::collections::HashMap;
@@ -98,7 +99,7 @@ pub(crate) struct Store {
     pub(crate) queue: CommitQueue<Commit>,
     pub(crate) snapshots: Snapshots,
     pub(crate) tables: Arc<TableCache>,
-    pub(crate) blocks: Arc<BlockCache>,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) obsolete: Obsolete,
     pub(crate) reaper: Reaper,
     pub(crate) flushing: Mutex<()>,
@@ -164,6 +165,7 @@ impl Store {
         let mut to = Destination::new(&*self.fs, dir, &numbers, &table, table_bytes);
         to.cancelled = cancellable.then_some(&self.cancelled);
         to.writeback_bytes = Some(TABLE_WRITE_BACK_BYTES);
+        let _buffers = self.budget.charge(Use::Jobs, self.config.job_bytes(table_bytes));
         job(&to).map_err(Error::from)
     }
 
