@@ -11,7 +11,7 @@
 //! 3. Readers and writers take no lock here, except where a sum leaves its step of a 128th of the
 //!    budget.
 
-use crate::config::{Config, Shares};
+use crate::config::{Background, Config, Shares};
 use nori_env::sync::atomic::{AtomicU64, Ordering};
 use nori_env::sync::{Arc, Mutex};
 use nori_sstable::{BlockCache, TableCache};
@@ -32,6 +32,9 @@ pub(crate) enum Use {
 
 const USES: usize = 3;
 
+/// Up to so many bytes of memtables that are freed stay with the next ones.
+const MEMTABLES_KEPT_MAX: u64 = 32 << 20;
+
 /// What is charged in a store.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -40,6 +43,8 @@ pub(crate) struct Budget {
     shares: Option<Shares>,
     /// By use.
     charged: [AtomicU64; USES],
+    /// The most that memtables had at once.
+    memtables_most: AtomicU64,
     /// What the block cache was told to leave.
     reserved: AtomicU64,
     /// Of those who tell it.
@@ -69,8 +74,11 @@ impl Budget {
         };
         let fs = Arc::clone(&config.file_system);
         let tables = TableCache::new(fs, dir, Arc::clone(&blocks), config.max_open_files);
-        let tables = Arc::new(tables.mapped(config.mmap_reads).pinned_bytes_max(pinned_bytes_max));
-        (Budget::new(blocks, shares), tables)
+        let mut tables = tables.mapped(config.mmap_reads).pinned_bytes_max(pinned_bytes_max);
+        if shares.is_some() && config.background != Background::Manual {
+            tables = tables.opened_apart();
+        }
+        (Budget::new(blocks, shares), Arc::new(tables))
     }
 
     /// Over a cache that has the budget's bytes, if there is a budget.
@@ -79,6 +87,7 @@ impl Budget {
             blocks,
             shares,
             charged: Default::default(),
+            memtables_most: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
             telling: Mutex::new(()),
         };
@@ -114,7 +123,9 @@ impl Budget {
     pub(crate) fn fill(&self) -> f64 {
         let Some(shares) = &self.shares else { return 0.0 };
         let kept = shares.kept();
-        let above = self.wanted(shares).saturating_sub(kept).saturating_add(self.blocks.pinned());
+        let memtables = self.charged(Use::Memtables).max(shares.memtables);
+        let wanted = self.sum(shares, memtables);
+        let above = wanted.saturating_sub(kept).saturating_add(self.blocks.pinned());
         above as f64 / shares.total.saturating_sub(kept).max(1) as f64
     }
 
@@ -126,7 +137,13 @@ impl Budget {
 
     /// What the block cache has to leave.
     fn wanted(&self, shares: &Shares) -> u64 {
-        let memtables = self.charged(Use::Memtables).max(shares.memtables);
+        let now = self.charged(Use::Memtables);
+        let most = self.memtables_most.fetch_max(now, Ordering::SeqCst).max(now);
+        let memtables = now.max(most.min(MEMTABLES_KEPT_MAX)).max(shares.memtables);
+        self.sum(shares, memtables)
+    }
+
+    fn sum(&self, shares: &Shares, memtables: u64) -> u64 {
         let jobs = self.charged(Use::Jobs).max(shares.jobs);
         let all = [shares.fixed, memtables, jobs, self.charged(Use::Iterators)];
         all.iter().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 mod memory;
 
-pub(crate) use memory::Shares;
+pub(crate) use memory::{Shares, memtable_memory};
 
 /// How data blocks are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 //!    runs of its slot newest first.
 
 use crate::budget::{Budget, Charge, Use};
-use crate::config::Config;
+use crate::config::{Config, memtable_memory};
 use crate::error::Result;
 use crate::heat::{Sampler, SlotReads};
 use bytes::Bytes;
@@ -32,10 +32,11 @@ impl Mem {
         Mem { table: Arc::new(Memtable::new()), first_segment, charge: OnceLock::new() }
     }
 
-    /// Charges it with so many bytes from now on, until it is freed.
+    /// Charges it with so many bytes from now on, and what it does not use of its last chunk,
+    /// until it is freed.
     pub(crate) fn charge(&self, budget: &Arc<Budget>, bytes: usize) {
         let charge = self.charge.get_or_init(|| budget.charge(Use::Memtables, 0));
-        charge.set(bytes as u64);
+        charge.set(memtable_memory(bytes as u64));
     }
 
     /// Bytes it is charged with.

@@ -27,6 +27,9 @@ const SHARD_BYTES_MIN: u64 = 1 << 20;
 const SHARDS_MAX: u64 = 16;
 /// Room reserved for bookkeeping up front is bounded, however large the budget.
 const ITEMS_MAX: u64 = 1 << 18;
+/// What the indexes and filters of open tables take besides is this part of them, for a pooled
+/// cache.
+const GAPS_PART: u64 = 4;
 /// Buffers that wait for a block are this part of a pooled cache at most.
 const FREE_PART: u64 = 64;
 
@@ -200,7 +203,9 @@ impl BlockCache {
         change(&mut shares);
         self.pinned.store(shares.pinned, Ordering::Relaxed);
         if let Some(blocks) = &self.blocks {
-            let others = shares.pinned.saturating_add(shares.reserved);
+            // Tables that come and go leave gaps, as they differ in size.
+            let gaps = self.pool.as_ref().map_or(0, |_| shares.pinned / GAPS_PART);
+            let others = shares.pinned.saturating_add(gaps).saturating_add(shares.reserved);
             blocks.set_capacity(self.bytes_max.saturating_sub(others));
         }
     }

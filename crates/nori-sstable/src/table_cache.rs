@@ -8,7 +8,10 @@
 //!    indexes and filters of all open tables are more; those in use are never closed.
 //! 4. A table that was closed and is opened again has its number in the block cache, so the blocks
 //!    it read are found again.
-//! 5. A file must stay in its directory while its table is in use.
+//! 5. With a thread that opens tables, no other thread does as long as it lives.
+//! 6. A file must stay in its directory while its table is in use.
+
+mod opener;
 
 use crate::cache::BlockCache;
 use crate::error::Result;
@@ -17,6 +20,7 @@ use crate::table::Table;
 use nori_env::FileSystem;
 use nori_env::sync::{Arc, Mutex};
 use nori_types::{FileName, FileNumber, TableMeta};
+use opener::{Opener, Order};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +34,7 @@ pub struct TableCache {
     maps: bool,
     /// Bytes of indexes and filters above which idle tables are closed.
     pinned_bytes_max: u64,
+    opener: Option<Opener>,
     tables: Mutex<Tables>,
 }
 
@@ -60,7 +65,8 @@ impl TableCache {
         let files = OpenFiles::new(fs, max_open_files);
         let (tables_max, tables) = (max_open_files.max(1), Mutex::new(Tables::default()));
         let (dir, maps, pinned_bytes_max) = (dir.to_path_buf(), false, u64::MAX);
-        TableCache { dir, cache, files, tables_max, maps, pinned_bytes_max, tables }
+        let opener = None;
+        TableCache { dir, cache, files, tables_max, maps, pinned_bytes_max, opener, tables }
     }
 
     /// As it is, with the files of tables mapped into memory where the system can. Reads of blocks
@@ -81,6 +87,14 @@ impl TableCache {
         self
     }
 
+    /// Opens all tables on a thread of their own, so that an allocator that keeps memory by thread
+    /// keeps one for indexes and filters, not one for each reader.
+    #[must_use]
+    pub fn opened_apart(mut self) -> TableCache {
+        self.opener = Opener::start();
+        self
+    }
+
     /// Whether a table that was opened may be held for good by somebody who reads it again and
     /// again. As long as half of the limit is free; beyond that tables take turns, and whoever
     /// wants one asks for it here.
@@ -97,8 +111,14 @@ impl TableCache {
         }
         // Opened outside the lock: reading an index takes milliseconds.
         let path = self.dir.join(FileName::Table(meta.number).to_string());
-        let source = Source::limited(&self.files, path);
-        let table = Table::load(source, meta.number, Arc::clone(&self.cache), self.maps)?;
+        let order = || Order {
+            source: Source::limited(&self.files, path.clone()),
+            number: meta.number,
+            cache: Arc::clone(&self.cache),
+            maps: self.maps,
+        };
+        let opened = self.opener.as_ref().and_then(|opener| opener.open(order()));
+        let table = opened.unwrap_or_else(|| order().load())?;
         table.check_is(meta)?;
         let (table, idle) = self.tables.lock().insert(table, self.tables_max);
         // Freed outside the lock too.

@@ -161,6 +161,27 @@ fn blocks_outlive_the_closing_of_their_table() {
     assert_eq!(cache.usage(), 0);
 }
 
+/// One thread opens tables for all readers: they get the same tables and the same errors.
+#[test]
+fn tables_are_opened_by_a_thread_of_their_own() {
+    let (fs, metas) = store(6);
+    let tables = TableCache::new(fs, Path::new("sst"), BlockCache::pooled(1 << 20), 2);
+    let tables = Arc::new(tables.opened_apart());
+    let readers = (0..4).map(|seed| {
+        let (tables, metas) = (Arc::clone(&tables), metas.clone());
+        thread::spawn(move || {
+            let mut rng = Rng::new(seed);
+            for _ in 0..300 {
+                check_get(&tables.open(rng.pick(&metas)).unwrap(), rng.below(ENTRIES));
+            }
+        })
+    });
+    readers.collect::<Vec<_>>().into_iter().for_each(|t| t.join().unwrap());
+    let missing = TableMeta { number: FileNumber(77), ..metas[1].clone() };
+    assert!(matches!(tables.open(&missing), Err(Error::Io(e)) if e.is_not_found()));
+    check_get(&tables.open(&metas[0]).unwrap(), 3);
+}
+
 /// Any number of tables is read within the limit, as long as they take turns; those in use stay
 /// open beyond it.
 #[test]

@@ -3,10 +3,10 @@
 use crate::config::{BLOCK_CACHE_BYTES, Background, Config, MEMTABLE_BYTES, TABLE_BYTES};
 
 /// Small things that are not counted: stacks, buffers of the log, the manifest.
-const FIXED_BYTES: u64 = 3 << 20;
+const FIXED_BYTES: u64 = 4 << 20;
 
 /// What the allocator and the system take on top of what is asked for, as a part of the budget.
-const SLACK_PART: u64 = 12;
+const SLACK_PART: u64 = 10;
 
 /// What a table on its way to disk takes besides what grows with it: blocks gathered for one write,
 /// and those being filled and compressed.
@@ -15,8 +15,16 @@ const TABLE_BUFFER_BYTES: u64 = 512 << 10;
 /// Hashes of keys for the filter, and the index, as a part of the table.
 const TABLE_PART: u64 = 8;
 
+/// Memtables take memory in chunks that double up to so many bytes; the last one is used in part.
+const CHUNK_BYTES: u64 = 256 << 10;
+
 /// A merge reads so many blocks at a time, at most: one of each run, and the one before it.
 const BLOCKS_READ: u64 = 32;
+
+/// What a memtable of so many bytes takes.
+pub(crate) fn memtable_memory(bytes: u64) -> u64 {
+    bytes.saturating_add((bytes / 8).min(CHUNK_BYTES))
+}
 
 /// How a budget is divided, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +45,10 @@ impl Shares {
         self.fixed.saturating_add(self.memtables).saturating_add(self.jobs)
     }
 
-    /// Tables are closed when their indexes and filters are more bytes: three quarters of what is
-    /// not kept.
+    /// Tables are closed when their indexes and filters are more bytes: three fifths of what is
+    /// not kept. With the gaps between them, that is three quarters.
     pub(crate) fn open_tables(&self) -> u64 {
-        self.total.saturating_sub(self.kept()) / 4 * 3
+        self.total.saturating_sub(self.kept()) / 5 * 3
     }
 
     /// Sums are told to the block cache in steps of this.
@@ -62,7 +70,9 @@ impl Config {
             return self;
         }
         if self.memtable_bytes == MEMTABLE_BYTES {
-            let one = self.memory_budget / 4 / (self.max_sealed as u64 + 1);
+            let one = self.memory_budget / 4 / self.memtables_max();
+            // So that with its last chunk it is no more.
+            let one = one - (one / 8).min(CHUNK_BYTES);
             let one = usize::try_from(one).unwrap_or(usize::MAX);
             self.memtable_bytes = one.clamp(4096, MEMTABLE_BYTES);
         }
@@ -79,10 +89,17 @@ impl Config {
         if total == 0 {
             return None;
         }
-        let memtables = (self.max_sealed as u64 + 1).saturating_mul(self.memtable_bytes as u64);
+        let one = memtable_memory(self.memtable_bytes as u64);
+        let memtables = self.memtables_max().saturating_mul(one);
         let jobs = self.jobs_max().saturating_mul(self.job_bytes(self.table_bytes));
         let (memtables, jobs) = if writes { (memtables, jobs) } else { (0, 0) };
         Some(Shares { total, fixed: FIXED_BYTES + total / SLACK_PART, memtables, jobs })
+    }
+
+    /// Memtables in memory: the active one, those that wait, and one that is flushed but not yet
+    /// freed.
+    fn memtables_max(&self) -> u64 {
+        self.max_sealed as u64 + 2
     }
 
     /// Flushes and merges at a time.

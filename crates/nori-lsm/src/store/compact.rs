@@ -125,8 +125,9 @@ impl Store {
         }
         let early = planted(Plant::MergeLooksFirst).then(|| self.stripes());
         meanwhile(Point::MergeStarts);
-        let view = self.pin();
-        let Some((_, slot)) = view.version.slot_by_id(id) else { return Ok(false) };
+        // Not the super-version: its memtables would stay in memory as long as the merge takes.
+        let version = Arc::clone(&self.pin().version);
+        let Some((_, slot)) = version.slot_by_id(id) else { return Ok(false) };
         let job = Job { slot, first: pick.first, count: pick.count, level: pick.level };
         if job.runs().is_empty() {
             return Ok(false);
@@ -229,8 +230,8 @@ impl Store {
         self.settle(writer)?;
         let early = planted(Plant::MergeLooksFirst).then(|| self.stripes());
         meanwhile(Point::MergeStarts);
-        let view = self.pin();
-        let Some((_, slot)) = view.version.slot_by_id(id) else { return Ok(()) };
+        let version = Arc::clone(&self.pin().version);
+        let Some((_, slot)) = version.slot_by_id(id) else { return Ok(()) };
         if slot.runs.is_empty() {
             return Ok(());
         }

@@ -34,6 +34,10 @@ impl Store {
         let done = self.flush_memtable(writer, &oldest, early);
         self.note(Work::Flush, &done);
         self.signal.wake();
+        if self.is_manual() && self.budget.is_limited() {
+            // Nobody else frees the memtables of flush after flush before the next step.
+            self.reaper.run_pending();
+        }
         done.map(|()| true)
     }
 

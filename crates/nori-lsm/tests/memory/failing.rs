@@ -70,7 +70,7 @@ fn a_poisoned_store() {
 #[test]
 fn a_store_that_is_closed_over_its_work() {
     let disk = MemFs::new(4);
-    let config = config(on(&disk)).background(Background::Threads(1)).memory_budget(8 << 20);
+    let config = config(on(&disk)).background(Background::Threads(1)).memory_budget(10 << 20);
     for round in 0..10u64 {
         let store = Lsm::open_with(ROOT, config.clone()).expect("opens");
         fill(&store, 3_000);

@@ -18,7 +18,7 @@ fn config(fs: Arc<dyn FileSystem>) -> Config {
     Config::default()
         .file_system(fs)
         .background(Background::Manual)
-        .memory_budget(6 * MIB)
+        .memory_budget(8 * MIB)
         .memtable_bytes(64 << 10)
         .table_bytes(32 << 10)
         .block_bytes(1024)

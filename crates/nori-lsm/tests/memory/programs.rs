@@ -127,7 +127,7 @@ fn a_program_under_a_tiny_budget_is_right_and_stays_within() {
 #[test]
 fn threads_give_back_what_they_charged() {
     let disk = MemFs::new(9);
-    let config = config(on(&disk)).background(Background::Threads(2)).memory_budget(8 * MIB);
+    let config = config(on(&disk)).background(Background::Threads(2)).memory_budget(12 * MIB);
     let store = Lsm::open_with(ROOT, config).expect("opens");
     let mut rng = Rng::new(9);
     for n in 0..20_000u64 {
