@@ -109,8 +109,9 @@ impl InternalIterator for MemtableIter {
 
     fn seek(&mut self, target: InternalKey<'_>) -> Result<(), Infallible> {
         let target = Target::new(target);
-        self.place = Some(self.map().read_at(&target, &mut self.run));
-        self.at = self.run.partition_point(|(_, entry)| target.order_of(*entry).is_lt());
+        let place = self.map().read_at(&target, &mut self.run);
+        self.at = place.count(&self.run, &target, |order| order.is_lt());
+        self.place = Some(place);
         if self.at == self.run.len() {
             self.go_on();
         }
@@ -119,8 +120,9 @@ impl InternalIterator for MemtableIter {
 
     fn seek_for_prev(&mut self, target: InternalKey<'_>) -> Result<(), Infallible> {
         let target = Target::new(target);
-        self.place = Some(self.map().read_at(&target, &mut self.run));
-        let before = self.run.partition_point(|(_, entry)| target.order_of(*entry).is_le());
+        let place = self.map().read_at(&target, &mut self.run);
+        let before = place.count(&self.run, &target, |order| order.is_le());
+        self.place = Some(place);
         match before.checked_sub(1) {
             Some(at) => self.at = at,
             None => self.go_back(),

@@ -165,6 +165,11 @@ impl Leaf {
         found
     }
 
+    /// The head that a key would have here.
+    pub(crate) fn head_of(&self, target: &Target<'_>) -> u64 {
+        self.plan().head(target.key)
+    }
+
     /// Replaces `out` by the entries in order, each with its head.
     pub(crate) fn read<'a>(&'a self, out: &mut Vec<(u64, Entry<'a>)>) {
         let plan = self.plan();

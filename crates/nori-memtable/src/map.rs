@@ -35,6 +35,7 @@ use crate::leaf::{Leaf, Placed, SLOTS};
 use crate::plant::{Plant, planted};
 use bytes::Bytes;
 use nori_env::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::cmp;
 use std::ptr::{self, NonNull};
 
 /// A concurrent ordered set of entries.
@@ -145,7 +146,7 @@ impl Map {
     pub(crate) fn at_or_after(&self, target: &Target<'_>) -> Option<Entry<'_>> {
         let mut run = Run::new();
         let place = self.read_at(target, &mut run);
-        let at = run.partition_point(|(_, entry)| target.order_of(*entry).is_lt());
+        let at = place.count(&run, target, |order| order.is_lt());
         // Else the first of the next leaf (invariant 6).
         let inside = run.get(at).map(|(_, entry)| *entry);
         inside.or_else(|| place.next.and_then(Node::fence))
@@ -192,6 +193,7 @@ impl Map {
 pub(crate) struct Place<'a> {
     pub(crate) node: &'a Node,
     pub(crate) next: Option<&'a Node>,
+    leaf: &'a Leaf,
 }
 
 impl<'a> Place<'a> {
@@ -207,7 +209,21 @@ impl<'a> Place<'a> {
         {
             run.truncate(run.partition_point(|(_, entry)| entry.cmp(fence).is_lt()));
         }
-        Place { node, next }
+        Place { node, next, leaf }
+    }
+
+    /// How many entries of the run that was read here compare to the target as `is_before` says.
+    /// Visits few of them: the run has their heads.
+    pub(crate) fn count(
+        &self,
+        run: &Run<'_>,
+        target: &Target<'_>,
+        is_before: impl Fn(cmp::Ordering) -> bool,
+    ) -> usize {
+        let head = self.leaf.head_of(target);
+        run.partition_point(|(other, entry)| {
+            is_before(other.cmp(&head).then_with(|| target.order_of(*entry)))
+        })
     }
 }
 
