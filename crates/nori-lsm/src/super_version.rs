@@ -28,8 +28,10 @@ pub(crate) struct Mem {
 }
 
 impl Mem {
-    pub(crate) fn new(first_segment: u64) -> Mem {
-        Mem { table: Arc::new(Memtable::new()), first_segment, charge: OnceLock::new() }
+    /// A memtable that is sealed at about so many bytes.
+    pub(crate) fn new(first_segment: u64, bytes: usize) -> Mem {
+        let table = Arc::new(Memtable::with_capacity(bytes));
+        Mem { table, first_segment, charge: OnceLock::new() }
     }
 
     /// Charges it with so many bytes from now on, and what it does not use of its last chunk,
@@ -159,8 +161,7 @@ impl SlotSources {
     }
 
     /// The value of a stored key, and how many runs were looked into.
-    fn get(&self, key: &[u8], at: SeqNo, probes: &mut usize) -> Result<Option<Bytes>> {
-        let hash = nori_bloom::hash(key);
+    fn get(&self, key: &[u8], hash: u64, at: SeqNo, probes: &mut usize) -> Result<Option<Bytes>> {
         for run in &self.runs {
             let Some(table) = run.find(key)? else { continue };
             *probes += 1;
@@ -250,8 +251,10 @@ impl SuperVersion {
 
     /// The value of a stored key as a reader at `at` sees it.
     pub(crate) fn get(&self, key: &[u8], at: SeqNo) -> Result<Option<Bytes>> {
+        // Memtables and tables have filters of one kind of hash.
+        let hash = nori_bloom::hash(key);
         for mem in self.memtables() {
-            match mem.table.get(key, at) {
+            match mem.table.get_hashed(key, hash, at) {
                 Lookup::Found(value, _) => return Ok(Some(value)),
                 Lookup::Deleted(_) => return Ok(None),
                 Lookup::Absent => {}
@@ -263,7 +266,7 @@ impl SuperVersion {
             return Ok(None);
         }
         let mut probes = 0;
-        let found = sources.get(key, at, &mut probes);
+        let found = sources.get(key, hash, at, &mut probes);
         if let Some(weight) = self.shared.sampler.weight() {
             sources.reads.add_points(weight, probes, sources.runs.len());
         }

@@ -36,7 +36,7 @@ fn digits(n: u64) -> u128 {
 
 fn run(name: &str, count: usize, key: impl Fn(u64) -> u128) {
     let clock = SystemClock::default();
-    let table = Arc::new(Memtable::new());
+    let table = Arc::new(Memtable::with_capacity(count * 190));
     let keys: Vec<u128> = (0..count as u64).map(key).collect();
     let groups: Vec<Bytes> = keys.chunks(GROUP).map(buffer).collect();
 
@@ -64,6 +64,17 @@ fn run(name: &str, count: usize, key: impl Fn(u64) -> u128) {
     let get = each(start);
     assert_eq!(found, count);
 
+    let start = clock.now();
+    let mut found = 0;
+    for i in 0..count {
+        // Close to a key that is there.
+        let mut key = stored(keys[(mix(i as u64) % count as u64) as usize]);
+        key[KEY_BYTES - 1] ^= 0x80;
+        found += usize::from(table.get(&key, SeqNo::MAX) != Lookup::Absent);
+    }
+    let miss = each(start);
+    assert!(found * 100 < count);
+
     let mut iter = table.iter();
     let start = clock.now();
     let _ = iter.seek_first();
@@ -78,8 +89,8 @@ fn run(name: &str, count: usize, key: impl Fn(u64) -> u128) {
     drop(table);
     let free = each(start);
     println!(
-        "{name:28} insert {insert:5.0}  get {get:5.0}  next {forward:4.0}  prev {back:4.0}  \
-         free {free:4.0}   charged {charged} bytes"
+        "{name:28} insert {insert:5.0}  get {get:5.0}  miss {miss:5.0}  next {forward:4.0}  \
+         prev {back:4.0}  free {free:4.0}   charged {charged} bytes"
     );
 }
 

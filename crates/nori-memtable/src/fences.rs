@@ -39,9 +39,11 @@ struct Fence {
     entry: *mut Head,
 }
 
-/// The list, and the arena that all of it lies in.
+/// The list, and the arenas that it lies in.
 pub(crate) struct Fences {
     first: NonNull<Node>,
+    /// Nodes lie by themselves: a search visits many, and so finds them on few pages.
+    nodes: Arena,
     arena: Arena,
 }
 
@@ -111,10 +113,15 @@ impl Node {
 impl Fences {
     /// A list of one empty leaf.
     pub(crate) fn new() -> Fences {
-        let arena = Arena::new();
+        let (nodes, arena) = (Arena::new(), Arena::new());
         let leaf = Leaf::place(&arena, &[], &[], &[]);
-        let first = NonNull::from(arena.place(Node::new(None, leaf)));
-        Fences { first, arena }
+        let first = NonNull::from(nodes.place(Node::new(None, leaf)));
+        Fences { first, nodes, arena }
+    }
+
+    /// The memory taken, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.used() + self.arena.used()
     }
 
     /// For what lives as long as the list.
@@ -188,7 +195,7 @@ impl Fences {
         if is_there(end) {
             return;
         }
-        let node = self.arena.place(Node::new(Some(fence), leaf));
+        let node = self.nodes.place(Node::new(Some(fence), leaf));
         for level in 0..height(fence.trailer()) {
             while !before[level].link_behind(level, behind[level], node) {
                 let at = &mut before[level];

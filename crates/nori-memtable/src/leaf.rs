@@ -21,6 +21,7 @@
 use crate::arena::Arena;
 use crate::entry::{Entry, Head, Target, word};
 use crate::plant::{Plant, planted};
+use crate::prefetch::prefetch;
 use nori_env::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use nori_env::sync::cell::UnsafeCell;
 use std::{array, cmp, ptr};
@@ -223,6 +224,13 @@ impl Leaf {
     fn entry(&self, i: usize) -> Option<Entry<'_>> {
         // SAFETY: slots hold entries of the leaf's arena.
         unsafe { Entry::from_ptr(self.slots[i].load(Ordering::Acquire)) }
+    }
+
+    /// Asks for the plan and the heads, which a search reads next.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.plan);
+        prefetch(&self.heads);
     }
 
     fn plan(&self) -> &Plan {

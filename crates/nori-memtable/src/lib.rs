@@ -28,6 +28,7 @@
 mod arena;
 mod entry;
 mod fences;
+mod filter;
 mod gate;
 mod guard;
 mod iter;
@@ -35,6 +36,7 @@ mod leaf;
 mod map;
 mod memtable;
 mod plant;
+mod prefetch;
 #[cfg(test)]
 mod test_util;
 mod visible;

@@ -58,11 +58,12 @@ impl Map {
 
     /// The memory taken, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.fences.arena().used() + self.large_bytes.load(Ordering::Relaxed)
+        self.fences.bytes() + self.large_bytes.load(Ordering::Relaxed)
     }
 
-    /// Adds an entry; false, and nothing changed, if an equal one is there.
-    pub(crate) fn insert(&self, target: &Target<'_>, value: &[u8]) -> bool {
+    /// Adds an entry; false, and nothing changed, if an equal one is there. Before it can be seen,
+    /// `announce` is called.
+    pub(crate) fn insert(&self, target: &Target<'_>, value: &[u8], announce: impl Fn()) -> bool {
         let (mut node, mut above) = self.fences.find(target, |order| order.is_le());
         let mut made = None;
         loop {
@@ -71,7 +72,11 @@ impl Map {
             } else {
                 settle(&mut node, &mut above, target)
             };
-            match leaf.insert(target, &mut made, || self.make(target, value)) {
+            let make = || {
+                announce();
+                self.make(target, value)
+            };
+            match leaf.insert(target, &mut made, make) {
                 Placed::New => return true,
                 Placed::There => return false,
                 Placed::Full => self.split(node, leaf),
@@ -232,6 +237,7 @@ impl<'a> Place<'a> {
 fn settle<'a>(node: &mut &'a Node, above: &mut Option<&'a Node>, target: &Target<'_>) -> &'a Leaf {
     loop {
         let leaf = node.leaf();
+        leaf.prefetch();
         match node.next() {
             Some(next) if is_at_or_below(next, *above, target) => *node = next,
             next => {

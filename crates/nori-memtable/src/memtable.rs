@@ -12,10 +12,12 @@
 //! 4. Readers choose what they see by sequence number; the memtable holds versions above it too.
 
 use crate::entry::Target;
+use crate::filter::Filter;
 use crate::gate::Gate;
 use crate::guard::{OwnedWriteGuard, WriteGuard};
 use crate::iter::MemtableIter;
 use crate::map::Map;
+use crate::plant::{Plant, planted};
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use nori_types::{InternalKey, KeyRange, Lookup, SeqNo, ValueKind};
@@ -24,6 +26,7 @@ use std::fmt;
 /// A concurrent, sorted, insert-only buffer of versions.
 pub struct Memtable {
     map: Map,
+    filter: Filter,
     gate: Gate,
     len: AtomicUsize,
     tombstones: AtomicUsize,
@@ -33,8 +36,15 @@ pub struct Memtable {
 impl Memtable {
     /// An empty memtable, open for writers.
     pub fn new() -> Memtable {
+        Memtable::with_capacity(0)
+    }
+
+    /// An empty memtable that will hold about so many bytes: keys that it does not have are then
+    /// told from others without a search. The filter for it takes an 128th of them.
+    pub fn with_capacity(bytes: usize) -> Memtable {
         Memtable {
             map: Map::new(),
+            filter: Filter::new(bytes),
             gate: Gate::new(),
             len: AtomicUsize::new(0),
             tombstones: AtomicUsize::new(0),
@@ -79,6 +89,14 @@ impl Memtable {
     /// The newest version of a key at or below `at`. Values of 32 KiB and more are shared with
     /// the memtable, others copied.
     pub fn get(&self, user_key: &[u8], at: SeqNo) -> Lookup {
+        self.get_hashed(user_key, nori_bloom::hash(user_key), at)
+    }
+
+    /// As [`Memtable::get`]; `hash` is [`nori_bloom::hash`] of the key.
+    pub fn get_hashed(&self, user_key: &[u8], hash: u64, at: SeqNo) -> Lookup {
+        if !self.filter.may_hold(hash) {
+            return Lookup::Absent;
+        }
         let target = Target::new(InternalKey::seek(user_key, at));
         let Some(entry) = self.map.newest(&target) else { return Lookup::Absent };
         match entry.kind() {
@@ -103,7 +121,7 @@ impl Memtable {
     /// The memory that the entries take, in bytes: keys, values, and what it takes to find them.
     /// 0 when empty.
     pub fn bytes(&self) -> usize {
-        if self.is_empty() { 0 } else { self.map.bytes() }
+        if self.is_empty() { 0 } else { self.map.bytes() + self.filter.bytes() }
     }
 
     /// How many versions are here.
@@ -137,7 +155,18 @@ impl Memtable {
     /// The caller is inside the gate (invariant 1). The counts need no ordering: leaving the gate
     /// releases them, seeing it quiescent acquires them.
     pub(crate) fn insert(&self, key: &[u8], value: &[u8], seq: SeqNo, kind: ValueKind) -> bool {
-        let inserted = self.map.insert(&Target::new(InternalKey::new(key, seq, kind)), value);
+        let hash = nori_bloom::hash(key);
+        self.filter.prefetch(hash);
+        let late = planted(Plant::FilteredLate);
+        let target = Target::new(InternalKey::new(key, seq, kind));
+        let inserted = self.map.insert(&target, value, || {
+            if !late {
+                self.filter.add(hash);
+            }
+        });
+        if late {
+            self.filter.add(hash);
+        }
         if inserted {
             self.len.fetch_add(1, Ordering::Relaxed);
             self.last_seq.fetch_max(seq.get(), Ordering::Relaxed);

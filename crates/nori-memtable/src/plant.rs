@@ -31,6 +31,8 @@ pub enum Plant {
     ReaderUnchecked,
     /// A walk shows a full leaf to its end, though its upper part has a node of its own.
     UpperPartShown,
+    /// A key is added to the filter after its entry.
+    FilteredLate,
     /// The visible number moves on without releasing the entries below it.
     PublishRelaxed,
 }

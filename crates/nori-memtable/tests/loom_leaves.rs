@@ -18,6 +18,9 @@ const TWICE: &str = "not exactly one of two equal entries is taken";
 /// What loom says of a cell that is read while, or not after, it is written.
 const RACE: &str = "Causality violation";
 
+/// Memtables of this size have a filter of one word.
+const FILTERED: usize = 1_024;
+
 /// A key of one letter.
 fn insert(table: &Memtable, key: u8) -> bool {
     let group = table.enter().unwrap();
@@ -31,7 +34,7 @@ fn at(key: u8) -> SeqNo {
 
 /// A full leaf of three entries.
 fn full(keys: &[u8; 3]) -> Arc<Memtable> {
-    let table = Arc::new(Memtable::new());
+    let table = Arc::new(Memtable::with_capacity(FILTERED));
     keys.iter().for_each(|key| assert!(insert(&table, *key)));
     table
 }
@@ -128,7 +131,7 @@ fn reader_seeks(table: &Arc<Memtable>) -> String {
 }
 
 fn reader_gets(table: &Arc<Memtable>) -> String {
-    let met = table.get(b"e", SeqNo::MAX) != Lookup::Absent;
+    let met = walk(table).contains('e');
     b"bdf".iter().for_each(|key| check_get(table, *key));
     if met {
         check_get(table, b'e')
@@ -198,6 +201,12 @@ fn a_leaf_cut_before_the_rest_is_linked_hides_it() {
 fn a_reader_that_does_not_look_behind_its_leaf_misses_an_entry() {
     let fault = Some(Plant::ReaderUnchecked);
     must_catch("leaf_get_unchecked", fault, ABSENT, |seen| a_split_and_a_reader(seen, reader_gets));
+}
+
+#[test]
+fn a_key_added_to_the_filter_behind_its_entry_is_not_found() {
+    let fault = Some(Plant::FilteredLate);
+    must_catch("leaf_filtered_late", fault, ABSENT, |seen| a_split_and_a_reader(seen, reader_gets));
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn a_flush_holds_every_acknowledged_write() {
 #[test]
 fn a_reader_sees_all_up_to_its_number() {
     let groups = env_usize("NORI_STEPS", 4_000) as u64;
-    let table = Arc::new(Memtable::new());
+    let table = Arc::new(Memtable::with_capacity(1 << 20));
     let visible = Arc::new(Visible::new(SeqNo::ZERO));
     let sequence = Arc::new(Mutex::new(0));
     let writers: Vec<_> = (0..3)

@@ -115,7 +115,7 @@ impl Log<'_> {
         }
         self.report.log_records += 1;
         if self.mems.last().is_none_or(|mem| mem.table.bytes() >= self.memtable_bytes) {
-            self.mems.push(Arc::new(Mem::new(at.segment)));
+            self.mems.push(Arc::new(Mem::new(at.segment, self.memtable_bytes)));
         }
         let Some(gate) = self.mems.last().and_then(|mem| mem.table.enter()) else { return Ok(()) };
         for op in operations.iter().filter(|op| op.seq > self.flushed) {

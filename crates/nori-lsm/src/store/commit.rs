@@ -236,7 +236,7 @@ impl Store {
     /// Seals the active memtable and makes a fresh one active, whose records begin in
     /// `first_segment`.
     fn switch_memtable(&self, first_segment: u64) {
-        let fresh = Arc::new(Mem::new(first_segment));
+        let fresh = Arc::new(Mem::new(first_segment, self.config.memtable_bytes));
         fresh.charge(&self.budget, self.config.memtable_bytes);
         let sealed = Arc::clone(&self.pin().active);
         sealed.table.seal();

@@ -81,7 +81,7 @@ pub(crate) fn open_store(path: &Path, config: Config) -> Result<Arc<Handle>> {
     let writer = Writer { wal, manifest: Mutex::new(manifest), lock: Mutex::new(Some(lock)) };
     report.created = created;
     report.elapsed = config.clock.now().saturating_sub(start);
-    let active = Arc::new(Mem::new(version.wal_floor));
+    let active = Arc::new(Mem::new(version.wal_floor, config.memtable_bytes));
     let parts = Parts { active, sealed: Vec::new(), version, last, report };
     let store = Arc::new(build(config, paths, Some(writer), parts));
     sweep(&store)?;
@@ -104,7 +104,7 @@ pub(crate) fn open_read_only(path: &Path, config: Config) -> Result<Arc<Handle>>
     found.report.elapsed = config.clock.now().saturating_sub(start);
     let last = found.last_seq();
     let mut memtables = found.memtables;
-    let active = memtables.pop().unwrap_or_else(|| Arc::new(Mem::new(0)));
+    let active = memtables.pop().unwrap_or_else(|| Arc::new(Mem::new(0, config.memtable_bytes)));
     memtables.reverse();
     let version = Arc::new(found.version);
     let parts = Parts { active, sealed: memtables, version, last, report: found.report };

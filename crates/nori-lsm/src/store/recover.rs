@@ -203,7 +203,7 @@ impl<'a> Replay<'a> {
             },
             last: (config.wal_recovery != RecoveryMode::Salvage).then_some(version.last_seq),
             catalog: Arc::clone(&version.catalog),
-            memtables: vec![Arc::new(Mem::new(version.wal_floor))],
+            memtables: vec![Arc::new(Mem::new(version.wal_floor, config.memtable_bytes))],
             report: RecoveryReport::default(),
         }
     }
@@ -219,7 +219,7 @@ impl<'a> Replay<'a> {
         }
         let full = self.memtables.last().is_none_or(|m| m.table.bytes() >= self.memtable_bytes);
         if full {
-            self.memtables.push(Arc::new(Mem::new(at.segment)));
+            self.memtables.push(Arc::new(Mem::new(at.segment, self.memtable_bytes)));
         }
         let Some(mem) = self.memtables.last().cloned() else { return Ok(()) };
         let Some(gate) = mem.table.enter() else { return Ok(()) };

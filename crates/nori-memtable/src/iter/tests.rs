@@ -99,7 +99,7 @@ impl Program {
             keys.extend((0..most * 4).map(|n| [&front[..], &(n * 7).to_be_bytes()[6..]].concat()));
         }
         keys.sort();
-        let table = Arc::new(Memtable::new());
+        let table = Arc::new(Memtable::with_capacity(*rng.pick(&[0, 4_096, 1 << 20])));
         let walkers = (0..3).map(|_| Walker { iter: table.iter(), at: None, began: 0 }).collect();
         let (twin, oracle) = (Twin::default(), VersionedMap::new());
         let order = rng.below(3);

@@ -15,7 +15,7 @@ fn key(version: &Version) -> InternalKey<'_> {
 }
 
 fn insert(map: &Map, version: &Version) -> bool {
-    map.insert(&Target::new(key(version)), b"value")
+    map.insert(&Target::new(key(version)), b"value", || {})
 }
 
 fn walk(map: &Map) -> Vec<InternalKey<'_>> {
@@ -121,7 +121,7 @@ fn large_values_lie_apart_and_outlive_the_map() {
         let (name, value) = ([n as u8], vec![n as u8; len]);
         let before = map.bytes();
         let target = Target::new(InternalKey::new(&name, SeqNo::ZERO, ValueKind::Value));
-        assert!(map.insert(&target, &value));
+        assert!(map.insert(&target, &value, || {}));
         assert!((len..len + 70_000).contains(&(map.bytes() - before)), "{len}");
         let entry = map.newest(&target).unwrap();
         assert_eq!(entry.value(), value);

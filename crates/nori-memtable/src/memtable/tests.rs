@@ -12,7 +12,7 @@ fn at(seq: u64) -> SeqNo {
 
 #[test]
 fn readers_see_the_newest_version_at_their_number() {
-    let table = Memtable::new();
+    let table = Memtable::with_capacity(4_096);
     let group = table.enter().unwrap();
     group.insert(b"fig", b"green", at(3), ValueKind::Value);
     group.insert(b"fig", b"ripe", at(5), ValueKind::Value);
