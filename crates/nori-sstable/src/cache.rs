@@ -12,7 +12,7 @@
 mod pool;
 
 use crate::block::Block;
-use nori_env::sync::atomic::{AtomicU64, Ordering};
+use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::{Arc, Mutex};
 use pool::{GRAIN_BYTES, Pool};
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -28,7 +28,8 @@ const SHARDS_MAX: u64 = 16;
 /// Room reserved for bookkeeping up front is bounded, however large the budget.
 const ITEMS_MAX: u64 = 1 << 18;
 /// What the indexes and filters of open tables take besides is this part of them, for a pooled
-/// cache.
+/// cache. Once tables are closed to make room for others it is as much again: they differ in size,
+/// and those that go leave gaps.
 const GAPS_PART: u64 = 4;
 /// Buffers that wait for a block are this part of a pooled cache at most.
 const FREE_PART: u64 = 64;
@@ -42,6 +43,7 @@ pub struct BlockCache {
     shares: Mutex<Shares>,
     /// `pinned` of the shares, to be read without the lock.
     pinned: AtomicU64,
+    tables_take_turns: AtomicBool,
     owners: AtomicU64,
 }
 
@@ -122,7 +124,8 @@ impl BlockCache {
         });
         let (pinned, owners) = (AtomicU64::new(0), AtomicU64::new(0));
         let shares = Mutex::new(Shares::default());
-        Arc::new(BlockCache { blocks, pool, bytes_max, shares, pinned, owners })
+        let tables_take_turns = AtomicBool::new(false);
+        Arc::new(BlockCache { blocks, pool, bytes_max, shares, pinned, tables_take_turns, owners })
     }
 
     /// Bytes in use: cached blocks, and indexes and filters of open tables.
@@ -197,14 +200,23 @@ impl BlockCache {
         self.share(|shares| shares.pinned = shares.pinned.saturating_sub(bytes));
     }
 
+    /// From now on tables are closed to make room for others.
+    pub(crate) fn note_turns(&self) {
+        // Seen by whoever opens or closes the next table.
+        self.tables_take_turns.store(true, Ordering::Relaxed);
+    }
+
     fn share(&self, change: impl FnOnce(&mut Shares)) {
         // Under the lock also the new capacity is set, or two tables could set it out of order.
         let mut shares = self.shares.lock();
         change(&mut shares);
         self.pinned.store(shares.pinned, Ordering::Relaxed);
         if let Some(blocks) = &self.blocks {
-            // Tables that come and go leave gaps, as they differ in size.
-            let gaps = self.pool.as_ref().map_or(0, |_| shares.pinned / GAPS_PART);
+            let gaps = match (&self.pool, self.tables_take_turns.load(Ordering::Relaxed)) {
+                (None, _) => 0,
+                (Some(_), false) => shares.pinned / GAPS_PART,
+                (Some(_), true) => shares.pinned,
+            };
             let others = shares.pinned.saturating_add(gaps).saturating_add(shares.reserved);
             blocks.set_capacity(self.bytes_max.saturating_sub(others));
         }

@@ -131,6 +131,7 @@ impl TableCache {
     fn close_idle(&self) {
         while self.cache.pinned() > self.pinned_bytes_max {
             let Some(idle) = self.tables.lock().take_idle() else { break };
+            self.cache.note_turns();
             drop(idle);
         }
     }

@@ -45,10 +45,10 @@ impl Shares {
         self.fixed.saturating_add(self.memtables).saturating_add(self.jobs)
     }
 
-    /// Tables are closed when their indexes and filters are more bytes: three fifths of what is
+    /// Tables are closed when their indexes and filters are more bytes: three eighths of what is
     /// not kept. With the gaps between them, that is three quarters.
     pub(crate) fn open_tables(&self) -> u64 {
-        self.total.saturating_sub(self.kept()) / 5 * 3
+        self.total.saturating_sub(self.kept()) / 8 * 3
     }
 
     /// Sums are told to the block cache in steps of this.

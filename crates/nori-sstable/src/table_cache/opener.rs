@@ -19,6 +19,7 @@ use nori_env::sync::thread::Builder;
 use nori_types::FileNumber;
 
 /// What a table is opened from.
+#[derive(Debug)]
 pub(super) struct Order {
     pub(super) source: Source,
     pub(super) number: FileNumber,
