@@ -42,4 +42,7 @@ fn it_prints_a_line_for_each_second_and_refuses_nonsense() {
     }
     dir.run(call).fails(2, "exists already");
     dir.run("bench overload --minutes 0 --dir other").fails(2, "--minutes");
+    dir.run("bench overload --budget-mb 64 --cache-mb 8 --dir other").fails(2, "--cache-mb");
+    let told = dir.json("bench overload --minutes 0.01 --budget-mb 64 --buffer-mb 4 --dir other");
+    assert_eq!(told["after"]["memory_budget_bytes"], serde_json::json!(64 << 20));
 }

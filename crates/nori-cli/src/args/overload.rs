@@ -27,6 +27,10 @@ pub(crate) struct OverloadArgs {
     /// Memory for cached blocks, in MiB.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
     pub(crate) cache_mb: u64,
+    /// One limit for all memory of the store, in MiB, in the place of a cache.
+    #[arg(long, value_name = "MIB", conflicts_with = "cache_mb",
+          value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub(crate) budget_mb: Option<u64>,
     /// Memory for one write buffer, in MiB.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1 << 16))]
     pub(crate) buffer_mb: u64,

@@ -35,17 +35,21 @@ pub(super) fn overload(args: &OverloadArgs, out: &mut Out) -> Result<(), Failure
 }
 
 fn config(args: &OverloadArgs) -> Config {
-    stores::config()
+    let config = match args.budget_mb {
+        Some(mib) => stores::config().memory_budget(mib << 20),
+        None => stores::config().block_cache_bytes(args.cache_mb << 20),
+    };
+    config
         .durability(Durability::Buffered)
-        .block_cache_bytes(args.cache_mb << 20)
         .memtable_bytes(usize::try_from(args.buffer_mb << 20).unwrap_or(usize::MAX))
         .max_sealed(usize::try_from(args.sealed).unwrap_or(usize::MAX))
         .compression(super::compression(args.compression))
 }
 
-/// What the store may hold in memory: blocks, the buffer that is filled, and those that wait.
+/// What the store may hold in memory: its budget, or blocks, the buffer that is filled, and those
+/// that wait.
 fn budget_bytes(args: &OverloadArgs) -> u64 {
-    (args.cache_mb + args.buffer_mb * (1 + args.sealed)) << 20
+    args.budget_mb.unwrap_or(args.cache_mb + args.buffer_mb * (1 + args.sealed)) << 20
 }
 
 fn threads(args: &OverloadArgs) -> u64 {

@@ -81,14 +81,17 @@ impl After {
 
 /// Says what will be loaded, and names the columns.
 pub(super) fn begin(args: &OverloadArgs, threads: u64, out: &mut Out) -> Result<(), Failure> {
+    let memory = match args.budget_mb {
+        Some(mib) => format!("memory budget {mib} MiB"),
+        None => format!("cache {} MiB", args.cache_mb),
+    };
     out.say(format!(
-        "{} min of puts of {} + {} bytes by {}, {} keys, cache {} MiB, {} buffers of {} MiB\n",
+        "{} min of puts of {} + {} bytes by {}, {} keys, {memory}, {} buffers of {} MiB\n",
         args.minutes,
         args.key_bytes,
         args.value_bytes,
         units::plural(threads, "thread", "threads"),
         units::count(args.keys),
-        args.cache_mb,
         args.sealed + 1,
         args.buffer_mb,
     ))?;
@@ -145,6 +148,7 @@ pub(super) fn end(
         "key_bytes": args.key_bytes,
         "value_bytes": args.value_bytes,
         "cache_bytes": args.cache_mb << 20,
+        "budget_bytes": args.budget_mb.map(|mib| mib << 20),
         "buffer_bytes": args.buffer_mb << 20,
         "buffers_sealed": args.sealed,
         "seed": args.seed,
