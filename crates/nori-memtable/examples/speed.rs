@@ -1,7 +1,9 @@
 //! How fast a memtable is: nanoseconds per insert, lookup and step with 500,000 entries of 16 + 100
-//! bytes behind one keyspace byte. `speed [ENTRIES]`.
+//! bytes behind one keyspace byte. `speed [ENTRIES]`. Beside it crossbeam's skip list, which has a
+//! node for each entry.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use crossbeam_skiplist::SkipMap;
 use nori_env::sync::Arc;
 use nori_env::{Clock, SystemClock};
 use nori_memtable::Memtable;
@@ -88,9 +90,45 @@ fn run(name: &str, count: usize, key: impl Fn(u64) -> u128) {
     let start = clock.now();
     drop(table);
     let free = each(start);
+    plain(name, &groups, &keys, &clock);
     println!(
         "{name:28} insert {insert:5.0}  get {get:5.0}  miss {miss:5.0}  next {forward:4.0}  \
          prev {back:4.0}  free {free:4.0}   charged {charged} bytes"
+    );
+}
+
+/// The same entries in a skip list of one node each, whose keys and values share the groups'
+/// buffers, as entries of a memtable once did.
+fn plain(name: &str, groups: &[Bytes], keys: &[u128], clock: &SystemClock) {
+    let count = keys.len();
+    let each = |from: std::time::Duration| (clock.now() - from).as_nanos() as f64 / count as f64;
+    let map: SkipMap<Bytes, Bytes> = SkipMap::new();
+    let start = clock.now();
+    for buffer in groups {
+        for at in (0..buffer.len()).step_by(KEY_BYTES + VALUE_BYTES) {
+            let value = at + KEY_BYTES;
+            map.insert(buffer.slice(at..value), buffer.slice(value..value + VALUE_BYTES));
+        }
+    }
+    let insert = each(start);
+    let start = clock.now();
+    let mut found = 0;
+    for i in 0..count {
+        let key = stored(keys[(mix(i as u64) % count as u64) as usize]);
+        found += usize::from(map.get(&key[..]).is_some());
+    }
+    let get = each(start);
+    assert_eq!(found, count);
+    let start = clock.now();
+    let sum: usize = map.iter().map(|e| e.key().len() + usize::from(e.value()[0])).sum();
+    std::hint::black_box(sum);
+    let next = each(start);
+    let start = clock.now();
+    drop(map);
+    let free = each(start);
+    println!(
+        "{name:28} insert {insert:5.0}  get {get:5.0}              next {next:4.0}             \
+         free {free:4.0}   crossbeam-skiplist"
     );
 }
 

@@ -3,6 +3,7 @@
 #![cfg(not(nori_loom))]
 #![allow(clippy::unwrap_used)]
 
+use crossbeam_skiplist::SkipMap;
 use nori_env::Rng;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::{Arc, Mutex, thread};
@@ -211,4 +212,42 @@ fn a_reader_sees_all_up_to_its_number() {
         }
     }
     writers.into_iter().for_each(|w| w.join().unwrap());
+}
+
+/// Beside crossbeam's skip list, under the same writers at once: the same entries in the same order,
+/// while they come and when they are there.
+#[test]
+fn a_memtable_holds_what_a_skip_list_holds() {
+    let steps = env_usize("NORI_STEPS", 3_000) as u64;
+    run_seeds("-p nori-memtable --test threads a_memtable_holds", 6, |seed| {
+        let table = Arc::new(Memtable::new());
+        let twin: Arc<SkipMap<Vec<u8>, u64>> = Arc::new(SkipMap::new());
+        let group = Arc::new(table.enter_owned().unwrap());
+        let member = |m: u64| {
+            let (group, table, twin) = (Arc::clone(&group), Arc::clone(&table), Arc::clone(&twin));
+            thread::spawn(move || {
+                let mut rng = Rng::new(seed * 10 + m);
+                for step in 0..steps {
+                    // Each number once, in no order: an odd factor is a bijection of 64 bits.
+                    let number = (step * 4 + m).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let seq = step * 4 + m + 1;
+                    put(&group, &key(number), seq);
+                    twin.insert(key(number), seq);
+                    // The twin has it later, so what it has the memtable has.
+                    let from = key(rng.next_u64());
+                    if let Some(entry) = twin.range(from..).next() {
+                        let found = table.get(entry.key(), SeqNo::MAX);
+                        assert!(matches!(found, Lookup::Found(_, s) if s.get() == *entry.value()));
+                    }
+                }
+            })
+        };
+        let members: Vec<_> = (0..4).map(member).collect();
+        members.into_iter().for_each(|member| member.join().unwrap());
+        drop(group);
+        let entries = collect(&mut table.iter()).unwrap();
+        let mine = entries.iter().map(|entry| (&entry.key[..], entry.seq.get()));
+        let theirs: Vec<_> = twin.iter().map(|e| (e.key().clone(), *e.value())).collect();
+        assert!(mine.eq(theirs.iter().map(|(key, seq)| (&key[..], *seq))));
+    });
 }
