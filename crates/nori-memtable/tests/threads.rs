@@ -214,8 +214,8 @@ fn a_reader_sees_all_up_to_its_number() {
     writers.into_iter().for_each(|w| w.join().unwrap());
 }
 
-/// Beside crossbeam's skip list, under the same writers at once: the same entries in the same order,
-/// while they come and when they are there.
+/// Beside crossbeam's skip list, under the same writers at once: the same entries in the same
+/// order, while they come and when they are there.
 #[test]
 fn a_memtable_holds_what_a_skip_list_holds() {
     let steps = env_usize("NORI_STEPS", 3_000) as u64;
