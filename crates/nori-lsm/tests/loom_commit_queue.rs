@@ -31,6 +31,10 @@ impl Request for Write {
     fn is_exclusive(&self) -> bool {
         self.exclusive
     }
+
+    fn waits_for_disk(&self) -> bool {
+        false
+    }
 }
 
 /// What leaders write to without a lock of their own: loom fails if two lead at once.

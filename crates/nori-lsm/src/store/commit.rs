@@ -38,6 +38,11 @@ impl Request for Commit {
     fn is_exclusive(&self) -> bool {
         self.batch.is_none()
     }
+
+    fn waits_for_disk(&self) -> bool {
+        // Exclusive requests rotate and sync.
+        self.sync || self.batch.is_none()
+    }
 }
 
 impl Commit {

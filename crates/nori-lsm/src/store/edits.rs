@@ -35,6 +35,10 @@ impl Request for Change {
     fn is_exclusive(&self) -> bool {
         false
     }
+
+    fn waits_for_disk(&self) -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for Change {
