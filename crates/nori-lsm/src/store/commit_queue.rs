@@ -6,9 +6,9 @@
 //!    when the work panics.
 //! 3. An exclusive request is led alone.
 //!
-//! An uncontended request takes one lock twice, parks nowhere and allocates nothing. Who waits looks
-//! a while before it parks: a group that is not synced is done sooner than a thread is put to sleep
-//! and woken. Who has not parked is not woken either, which would be a system call.
+//! An uncontended request takes one lock twice, parks nowhere and allocates nothing. Who waits
+//! looks a while before it parks: a group that is not synced is done sooner than a thread is put to
+//! sleep and woken. Who has not parked is not woken either, which would be a system call.
 
 use nori_env::sync::atomic::{AtomicBool, Ordering};
 use nori_env::sync::{Arc, Condvar, Mutex};
