@@ -8,6 +8,7 @@ use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::channel::{Receiver, Sender, TrySendError, bounded};
 use nori_env::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Events that may wait for one listener.
 const WAITING_MAX: usize = 4096;
@@ -16,15 +17,24 @@ const WAITING_MAX: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum VizEvent {
-    /// The log was synced on request.
+    /// The log was synced by `Lsm::sync` or by the background. The syncs of groups of writers are
+    /// not told one by one; [`crate::Latencies`] counts them.
     WalSynced {
-        /// The segment and offset up to which it is durable.
+        /// The segment in which the durable part of the log ends now.
         segment: u64,
-        /// The offset in the segment.
+        /// The bytes of the segment that are durable.
         offset: u64,
     },
     /// A memtable was sealed and another took its place.
     MemtableRotated {
+        /// Bytes it holds.
+        bytes: u64,
+        /// Entries it holds.
+        entries: u64,
+    },
+    /// The oldest sealed memtable is being written to tables. A `Flush` or a `BackgroundError`
+    /// follows.
+    FlushStarted {
         /// Bytes it holds.
         bytes: u64,
         /// Entries it holds.
@@ -40,6 +50,20 @@ pub enum VizEvent {
         bytes_written: u64,
         /// Microseconds it took.
         elapsed_us: u64,
+    },
+    /// Runs of a slot are being merged into one. A `Compaction`, a `BackgroundError` or the error
+    /// of a caller who asked for it follows.
+    CompactionStarted {
+        /// The slot.
+        slot: u64,
+        /// Tables that are read.
+        inputs: Vec<u64>,
+        /// Bytes that are read; estimated where a table serves several slots.
+        bytes_expected: u64,
+        /// Runs that are merged.
+        runs: u64,
+        /// Runs that the slot has.
+        runs_before: u64,
     },
     /// Runs of a slot became one.
     Compaction {
@@ -140,6 +164,46 @@ pub enum VizEvent {
         /// The pressure, 1.0 where writers wait.
         pressure: f64,
     },
+    /// A writer has to wait for background work.
+    StallBegan {
+        /// The pressure, at least 1.0.
+        pressure: f64,
+    },
+    /// The wait of a writer is over.
+    StallEnded {
+        /// Microseconds it took.
+        waited_us: u64,
+        /// Whether there is room now; if not, the write failed.
+        admitted: bool,
+    },
+    /// A keyspace was made.
+    KeyspaceCreated {
+        /// Its name.
+        name: String,
+    },
+    /// A keyspace was dropped.
+    KeyspaceDropped {
+        /// Its name.
+        name: String,
+    },
+    /// The store is being copied. A `CheckpointEnded` follows.
+    CheckpointStarted {
+        /// The directory of the copy.
+        dir: String,
+    },
+    /// A copy of the store is done, or failed.
+    CheckpointEnded {
+        /// The directory of the copy.
+        dir: String,
+        /// The last sequence number in it; 0 where it failed.
+        sequence: u64,
+        /// Bytes of its tables; 0 where it failed.
+        bytes: u64,
+        /// Microseconds it took.
+        elapsed_us: u64,
+        /// Why it failed.
+        error: Option<String>,
+    },
     /// A snapshot was taken.
     SnapshotCreated {
         /// Its sequence number.
@@ -177,6 +241,73 @@ pub enum VizEvent {
         /// What failed, and why.
         error: String,
     },
+}
+
+impl VizEvent {
+    /// The names of all kinds of events.
+    pub const NAMES: &[&str] = &[
+        "WalSynced",
+        "MemtableRotated",
+        "FlushStarted",
+        "Flush",
+        "CompactionStarted",
+        "Compaction",
+        "SlotSplit",
+        "SlotsMerged",
+        "HeatChanged",
+        "BanditSelection",
+        "BanditReward",
+        "PressureZone",
+        "StallBegan",
+        "StallEnded",
+        "KeyspaceCreated",
+        "KeyspaceDropped",
+        "CheckpointStarted",
+        "CheckpointEnded",
+        "SnapshotCreated",
+        "SnapshotReleased",
+        "TableCreated",
+        "TableDeleted",
+        "WalSegmentDeleted",
+        "Corruption",
+        "BackgroundError",
+    ];
+
+    /// The name of its kind, as serde writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            VizEvent::WalSynced { .. } => "WalSynced",
+            VizEvent::MemtableRotated { .. } => "MemtableRotated",
+            VizEvent::FlushStarted { .. } => "FlushStarted",
+            VizEvent::Flush { .. } => "Flush",
+            VizEvent::CompactionStarted { .. } => "CompactionStarted",
+            VizEvent::Compaction { .. } => "Compaction",
+            VizEvent::SlotSplit { .. } => "SlotSplit",
+            VizEvent::SlotsMerged { .. } => "SlotsMerged",
+            VizEvent::HeatChanged { .. } => "HeatChanged",
+            VizEvent::BanditSelection { .. } => "BanditSelection",
+            VizEvent::BanditReward { .. } => "BanditReward",
+            VizEvent::PressureZone { .. } => "PressureZone",
+            VizEvent::StallBegan { .. } => "StallBegan",
+            VizEvent::StallEnded { .. } => "StallEnded",
+            VizEvent::KeyspaceCreated { .. } => "KeyspaceCreated",
+            VizEvent::KeyspaceDropped { .. } => "KeyspaceDropped",
+            VizEvent::CheckpointStarted { .. } => "CheckpointStarted",
+            VizEvent::CheckpointEnded { .. } => "CheckpointEnded",
+            VizEvent::SnapshotCreated { .. } => "SnapshotCreated",
+            VizEvent::SnapshotReleased { .. } => "SnapshotReleased",
+            VizEvent::TableCreated { .. } => "TableCreated",
+            VizEvent::TableDeleted { .. } => "TableDeleted",
+            VizEvent::WalSegmentDeleted { .. } => "WalSegmentDeleted",
+            VizEvent::Corruption { .. } => "Corruption",
+            VizEvent::BackgroundError { .. } => "BackgroundError",
+        }
+    }
+}
+
+/// A duration as events tell it.
+pub(crate) fn micros(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[derive(Debug)]
@@ -266,30 +397,4 @@ impl Iterator for EventStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn released(sequence: u64) -> VizEvent {
-        VizEvent::SnapshotReleased { sequence }
-    }
-
-    #[test]
-    fn a_slow_listener_loses_events_and_knows_how_many() {
-        let events = Events::default();
-        events.emit(|| panic!("nobody listens"));
-        let mut stream = events.listen();
-        (0..WAITING_MAX as u64 + 5).for_each(|n| events.emit(|| released(n)));
-        assert_eq!(stream.dropped(), 5);
-        assert_eq!(stream.try_next(), Some(released(0)));
-        events.end();
-        assert_eq!(stream.count(), WAITING_MAX - 1);
-    }
-
-    #[test]
-    fn a_dropped_stream_is_forgotten() {
-        let events = Events::default();
-        drop(events.listen());
-        events.emit(|| released(1));
-        events.emit(|| panic!("nobody listens any more"));
-    }
-}
+mod tests;

@@ -2,8 +2,8 @@
 //!
 //! 1. Work that failed waits before it is tried again, longer each time. Work on one slot waits by
 //!    itself: neither its failures nor other slots' successes change when the others are tried.
-//! 2. Damage is told by an event once for each place, whoever meets it, a reader or a merge. It is
-//!    forgotten when its file is deleted. What a verification finds stands in its report.
+//! 2. Damage is told by an event once for each place, whoever meets it: a reader, a merge or a
+//!    verification, whose problems count as damage too. It is forgotten when its file is deleted.
 
 use crate::error::Error;
 use nori_env::sync::Mutex;
@@ -51,7 +51,8 @@ pub struct Health {
     /// Background work that failed the last time it was tried, and why. It is tried again.
     pub failing: Vec<String>,
     /// The damage met since the store was opened, each place once, as [`Error::Corruption`] with
-    /// file and offset. The first 64 places; those in files that are gone are left out.
+    /// file and offset; what [`crate::Lsm::verify`] found included, places that it could not read
+    /// too. The first 64 places; those in files that are gone are left out.
     pub corruption: Vec<Error>,
 }
 

@@ -75,16 +75,23 @@ struct Shard {
 #[derive(Debug)]
 pub(crate) struct Sampler {
     shards: [Shard; SHARDS],
+    gap_max: u32,
 }
 
 impl Sampler {
     pub(crate) fn new(seed: u64) -> Sampler {
+        Sampler::with_gap(seed, GAP_MAX)
+    }
+
+    /// One that draws from 1 to `gap_max` how many reads, or whatever it is asked about, are
+    /// between two counted ones.
+    pub(crate) fn with_gap(seed: u64, gap_max: u32) -> Sampler {
         let shard = || Shard {
             left: AtomicU32::new(0),
             gap: AtomicU32::new(0),
             state: AtomicU64::new(seed | 1),
         };
-        Sampler { shards: std::array::from_fn(|_| shard()) }
+        Sampler { shards: std::array::from_fn(|_| shard()), gap_max: gap_max.max(1) }
     }
 
     /// Called at each read: for how many reads this one counts, mostly none.
@@ -96,21 +103,21 @@ impl Sampler {
             shard.left.store(left - 1, Ordering::Relaxed);
             return None;
         }
-        Some(shard.draw())
+        Some(shard.draw(self.gap_max))
     }
 }
 
 impl Shard {
     /// Draws when the next read is counted; tells for how many this one is.
     #[cold]
-    fn draw(&self) -> u32 {
+    fn draw(&self, gap_max: u32) -> u32 {
         // Marsaglia's xorshift: enough for spreading samples.
         let mut x = self.state.load(Ordering::Relaxed);
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
         self.state.store(x, Ordering::Relaxed);
-        let gap = u32::try_from(x >> 32).unwrap_or(0) % GAP_MAX;
+        let gap = u32::try_from(x >> 32).unwrap_or(0) % gap_max;
         self.left.store(gap, Ordering::Relaxed);
         self.gap.swap(gap, Ordering::Relaxed) + 1
     }

@@ -66,8 +66,8 @@ pub use keyspace::Keyspace;
 pub use ledger::SlotLedger;
 pub use lsm::Lsm;
 pub use metrics::{
-    CheckpointInfo, Decision, MemoryInfo, Metrics, PinInfo, PressureInfo, PressureZone,
-    RecoveryReport, SlotInfo,
+    CheckpointInfo, Decision, DiskInfo, KeyspaceInfo, Latencies, Latency, LatencyBucket,
+    MemoryInfo, Metrics, PinInfo, PinKind, PressureInfo, PressureZone, RecoveryReport, SlotInfo,
 };
 pub use repair::{LostKey, LostPart, RepairReport};
 pub use snapshot::{KeyspaceView, Snapshot};

@@ -1,15 +1,13 @@
 //! The handle of a store.
 
+mod observe;
+
 use crate::config::{Config, Durability};
 use crate::cursor::Cursor;
 use crate::error::Result;
-use crate::events::EventStream;
-use crate::health::Health;
 use crate::iter::Iter;
 use crate::keyspace::Keyspace;
-use crate::metrics::{
-    CheckpointInfo, Decision, Metrics, PinInfo, PressureInfo, RecoveryReport, SlotInfo,
-};
+use crate::metrics::{CheckpointInfo, RecoveryReport};
 use crate::snapshot::Snapshot;
 use crate::store::Handle;
 use crate::verify::VerifyReport;
@@ -240,7 +238,8 @@ impl Lsm {
     /// # Errors
     /// `InvalidArgument` if `dir` exists and is not empty; those of writing files.
     pub fn checkpoint(&self, dir: impl AsRef<Path>) -> Result<CheckpointInfo> {
-        self.handle().checkpoint(dir.as_ref())
+        let (store, dir) = (self.handle(), dir.as_ref());
+        store.told_checkpoint(dir, || store.checkpoint(dir))
     }
 
     /// Makes everything acknowledged so far durable.
@@ -307,42 +306,6 @@ impl Lsm {
     /// As [`Lsm::get`].
     pub fn approximate_bytes<K: AsRef<[u8]>, R: RangeBounds<K>>(&self, range: R) -> Result<u64> {
         self.default.approximate_bytes(range)
-    }
-
-    /// Numbers about the store.
-    pub fn metrics(&self) -> Metrics {
-        self.handle().metrics()
-    }
-
-    /// All slots, by key.
-    pub fn slots(&self) -> Vec<SlotInfo> {
-        self.handle().slots(None)
-    }
-
-    /// The live snapshots, oldest first. Iterators hold files but no old versions, so they are
-    /// not listed.
-    pub fn pins(&self) -> Vec<PinInfo> {
-        self.handle().pins()
-    }
-
-    /// How far background work is behind.
-    pub fn pressure(&self) -> PressureInfo {
-        self.handle().pressure()
-    }
-
-    /// Whether anything is wrong.
-    pub fn health(&self) -> Health {
-        self.handle().health_report()
-    }
-
-    /// What happens in the store from now on.
-    pub fn events(&self) -> EventStream {
-        self.handle().events.listen()
-    }
-
-    /// The last merges and why they were done, oldest first; at most 256 are remembered.
-    pub fn decisions(&self, last: usize) -> Vec<Decision> {
-        self.handle().brain.decisions(last)
     }
 
     /// Reads every byte of every table and checks it, and if the store is open for writing CURRENT

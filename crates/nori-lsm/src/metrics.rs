@@ -1,7 +1,18 @@
 //! Facts about a store, for people and programs to look at.
 
+mod counters;
+mod latency;
+mod places;
+mod timers;
+
+pub(crate) use counters::Counters;
+pub use counters::Metrics;
+pub use latency::{Latency, LatencyBucket};
+pub use places::{DiskInfo, KeyspaceInfo, MemoryInfo, PinInfo, PinKind};
+pub use timers::Latencies;
+pub(crate) use timers::Timers;
+
 use crate::ledger::SlotLedger;
-use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +23,8 @@ use std::time::Duration;
 pub struct RecoveryReport {
     /// Whether the store was made by this open.
     pub created: bool,
+    /// Segments of the log that it was read from.
+    pub segments: u64,
     /// Log records replayed.
     pub records: u64,
     /// Writes replayed from them.
@@ -78,16 +91,6 @@ pub struct SlotInfo {
     /// The same since the store was made, as far as that was written down: every few minutes and
     /// when the store is closed.
     pub lifetime: SlotLedger,
-}
-
-/// One holder of old versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PinInfo {
-    /// The sequence number at which it reads: versions it can see are kept.
-    pub sequence: u64,
-    /// How many snapshots read there.
-    pub holders: usize,
 }
 
 /// How hard writers press on background work.
@@ -182,161 +185,4 @@ pub struct CheckpointInfo {
     pub tables: u64,
     /// Bytes of its tables.
     pub bytes: u64,
-}
-
-/// The memory of a store by use, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct MemoryInfo {
-    /// `memory_budget`; 0: none.
-    pub budget_bytes: u64,
-    /// All of the below.
-    pub total_bytes: u64,
-    /// Cached blocks.
-    pub blocks_bytes: u64,
-    /// Indexes and filters of open tables.
-    pub tables_bytes: u64,
-    /// The active memtable.
-    pub active_bytes: u64,
-    /// Memtables that are sealed, and those that are flushed but not freed, since somebody reads
-    /// them.
-    pub sealed_bytes: u64,
-    /// Buffers of flushes and merges that run.
-    pub jobs_bytes: u64,
-    /// Blocks that iterators and cursors stand in; may be cached ones. Counted only with a budget.
-    pub iterators_bytes: u64,
-}
-
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Numbers about a store since it was opened, and about what it holds now.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-        #[non_exhaustive]
-        pub struct Metrics {
-            $($(#[$doc])* pub $name: u64,)*
-            /// Bytes in the active and the sealed memtables.
-            pub memtable_bytes: u64,
-            /// Sealed memtables that wait for their flush.
-            pub memtables_sealed: u64,
-            /// Table files.
-            pub tables: u64,
-            /// Their bytes.
-            pub table_bytes: u64,
-            /// Flushed tables that still serve slots as they are.
-            pub l0_tables: u64,
-            /// Slots.
-            pub slots: u64,
-            /// Runs in the slot that has most.
-            pub runs_max: u64,
-            /// Bytes of blocks, indexes and filters in memory.
-            pub cache_bytes: u64,
-            /// All memory, by use.
-            pub memory: MemoryInfo,
-            /// Block lookups that found their block in memory.
-            pub cache_hits: u64,
-            /// Block lookups that read the disk.
-            pub cache_misses: u64,
-            /// Point reads that had to look into runs.
-            pub point_reads: u64,
-            /// Runs they looked into.
-            pub runs_probed: u64,
-            /// Runs that their slots had, summed up.
-            pub runs_visible: u64,
-            /// Slots that scans came through.
-            pub scans: u64,
-            /// The last visible sequence number.
-            pub last_sequence: u64,
-            /// Live segments of the log.
-            pub wal_segments: u64,
-        }
-
-        #[derive(Debug, Default)]
-        pub(crate) struct Counters {
-            $(pub(crate) $name: AtomicU64,)*
-            disk_bytes_until_check: AtomicU64,
-            disk_is_low: AtomicBool,
-        }
-
-        impl Counters {
-            pub(crate) fn fill(&self, metrics: &mut Metrics) {
-                $(metrics.$name = self.$name.load(Ordering::Relaxed);)*
-            }
-        }
-    };
-}
-
-counters! {
-    /// Batches committed.
-    batches,
-    /// Writes in them.
-    operations,
-    /// Their encoded bytes.
-    user_bytes,
-    /// Groups that were committed with one log write each.
-    groups,
-    /// Groups that synced the log.
-    groups_synced,
-    /// Writers that had to wait for background work.
-    stalls,
-    /// Memtables flushed.
-    flushes,
-    /// Bytes of tables that flushes wrote.
-    flush_bytes,
-    /// Key and value bytes of the writes that were flushed, old versions included.
-    flushed_user_bytes,
-    /// Merges done.
-    compactions,
-    /// Bytes of tables that merges read; estimated where a table serves several slots.
-    compaction_bytes_read,
-    /// Bytes of tables that merges wrote.
-    compaction_bytes_written,
-    /// The most bytes that one merge wrote.
-    compaction_bytes_max,
-    /// Slots cut in two or more, by merges and else.
-    slot_splits,
-    /// Slots that joined a neighbour.
-    slot_joins,
-    /// Runs that changed place without being rewritten.
-    trivial_moves,
-    /// Microseconds for which writers were held back to the pace, all together.
-    paced_us,
-    /// Entries that merges dropped because no reader could see them.
-    entries_dropped,
-    /// Tombstones among them.
-    tombstones_dropped,
-    /// Table files removed.
-    tables_deleted,
-}
-
-impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, n: u64) {
-        counter.fetch_add(n, Ordering::Relaxed);
-    }
-
-    pub(crate) fn committed(&self, batches: u64, operations: u64, bytes: u64, synced: bool) {
-        Counters::add(&self.batches, batches);
-        Counters::add(&self.operations, operations);
-        Counters::add(&self.user_bytes, bytes);
-        Counters::add(&self.groups, 1);
-        Counters::add(&self.groups_synced, u64::from(synced));
-    }
-
-    /// Whether free space should be asked for again: while it is low always, else each time a
-    /// sixteenth of the reserve was written.
-    pub(crate) fn disk_check_due(&self, bytes: u64, reserve: u64) -> bool {
-        if reserve == 0 {
-            return false;
-        }
-        let left = self.disk_bytes_until_check.load(Ordering::Relaxed);
-        if self.disk_is_low.load(Ordering::Relaxed) || left <= bytes {
-            self.disk_bytes_until_check.store(reserve / 16, Ordering::Relaxed);
-            return true;
-        }
-        self.disk_bytes_until_check.store(left - bytes, Ordering::Relaxed);
-        false
-    }
-
-    pub(crate) fn disk_checked(&self, low: bool) {
-        self.disk_is_low.store(low, Ordering::Relaxed);
-    }
 }

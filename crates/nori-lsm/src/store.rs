@@ -2,7 +2,8 @@
 //!
 //! Locks, in the order in which they are taken: leadership of the commit queue, `flushing`, a
 //! slot's job, the edits' queue, `manifest`, the install lock inside `published`, the scheduler's,
-//! the table of held slots. The snapshot registry and the keyspace table are leaves.
+//! the table of held slots. The snapshot registry, the keyspace table and what was current once
+//! are leaves.
 //!
 //! 1. A reader loads the super-version first and the visible number second.
 //! 2. A flush or a job pins its input first and reads the live snapshots and the visible number
@@ -27,6 +28,7 @@ mod log;
 mod maintain;
 mod open;
 mod panics;
+mod places;
 mod pressure;
 mod recover;
 mod report;
@@ -34,6 +36,7 @@ mod shape;
 mod signal;
 mod state;
 mod threads;
+mod told;
 mod unwell;
 
 pub use close::example_dir;

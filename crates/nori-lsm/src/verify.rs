@@ -219,6 +219,7 @@ impl Store {
         }
         // Behind a close the files may be another's, and what was found says nothing of this store.
         self.check_open()?;
+        report.problems.iter().for_each(|problem| self.met(&problem.as_damage()));
         Ok(report)
     }
 }

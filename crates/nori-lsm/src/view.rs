@@ -45,7 +45,18 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        self.get_now(key).map_err(|error| self.handle.why(error))
+        let found = match self.handle.timers.times_get() {
+            None => self.get_now(key),
+            Some(weight) => self.get_timed(key, weight),
+        };
+        found.map_err(|error| self.handle.why(error))
+    }
+
+    /// A get that stands for `weight` gets.
+    #[cold]
+    fn get_timed(&self, key: &[u8], weight: u32) -> Result<Option<Bytes>> {
+        let clock = &*self.handle.config.clock;
+        self.handle.timers.get.time(clock, weight, || self.get_now(key))
     }
 
     fn get_now(&self, key: &[u8]) -> Result<Option<Bytes>> {

@@ -8,6 +8,7 @@
 use crate::batch::WriteBatch;
 use crate::config::Background;
 use crate::error::{Error, Result};
+use crate::events::{VizEvent, micros};
 use crate::store::state::Store;
 use nori_env::sync::atomic::Ordering;
 use std::time::Duration;
@@ -37,8 +38,18 @@ impl Store {
     fn wait_for_room(&self) -> Result<()> {
         self.counters.stalls.fetch_add(1, Ordering::Relaxed);
         self.note_zone();
-        let limit = self.config.stall_timeout;
         let start = self.config.clock.now();
+        self.events.emit(|| VizEvent::StallBegan { pressure: self.pressure().pressure });
+        let done = self.wait_until_there_is_room(start);
+        self.events.emit(|| {
+            let waited = self.config.clock.now().saturating_sub(start);
+            VizEvent::StallEnded { waited_us: micros(waited), admitted: done.is_ok() }
+        });
+        done
+    }
+
+    fn wait_until_there_is_room(&self, start: Duration) -> Result<()> {
+        let limit = self.config.stall_timeout;
         loop {
             let seen = self.signal.now();
             self.check_writable()?;

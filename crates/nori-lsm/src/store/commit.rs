@@ -81,6 +81,16 @@ impl Store {
         if batch.is_empty() {
             return Ok(());
         }
+        match self.timers.times_write(durability == Durability::Synced) {
+            None => self.write_now(batch, durability),
+            Some(weight) => {
+                let work = || self.write_now(batch, durability);
+                self.timers.write.time(&*self.config.clock, weight, work)
+            }
+        }
+    }
+
+    fn write_now(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
         self.admit(&batch, true)?;
         if planted(Plant::BatchFramedPerKey) {
             let parts = batch.apart();
@@ -96,7 +106,14 @@ impl Store {
             return Ok(());
         }
         self.admit(batch, false)?;
-        self.commit(batch.clone(), self.config.durability)
+        let durability = self.config.durability;
+        match self.timers.times_write(durability == Durability::Synced) {
+            None => self.commit(batch.clone(), durability),
+            Some(weight) => {
+                let work = || self.commit(batch.clone(), durability);
+                self.timers.write.time(&*self.config.clock, weight, work)
+            }
+        }
     }
 
     fn check_batch(&self, batch: &WriteBatch) -> Result<()> {
@@ -170,7 +187,7 @@ impl Store {
         self.assigned.store(last.get(), Ordering::Relaxed);
         self.note_appended(&appended);
         if load.sync && !planted(Plant::AckBeforeSync) {
-            let synced = writer.wal.sync_to(appended.end);
+            let synced = self.timed_sync(|| writer.wal.sync_to(appended.end));
             if !planted(Plant::SyncErrorIgnored) {
                 synced?;
             }

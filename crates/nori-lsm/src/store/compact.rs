@@ -7,7 +7,7 @@
 
 use crate::config::CompactionMode;
 use crate::error::Result;
-use crate::events::VizEvent;
+use crate::events::{VizEvent, micros};
 use crate::health::Work;
 use crate::metrics::{Counters, Decision};
 use crate::plant::{Plant, Point, meanwhile, planted};
@@ -275,6 +275,13 @@ impl Store {
         let retain = Retain::new(stripes, bottom, dropped);
         let bytes_read: u64 = job.runs().iter().map(|run| run.bytes).sum();
         let cut_bytes = self.cut_bytes(bottom.then_some(bytes_read));
+        self.events.emit(|| VizEvent::CompactionStarted {
+            slot: id.0,
+            inputs: job.tables().map(|t| t.file.number().0).collect(),
+            bytes_expected: bytes_read,
+            runs: job.count as u64,
+            runs_before: job.slot.runs.len() as u64,
+        });
         let output = self.with_destination(true, cut_bytes, |to| {
             nori_compaction::compact(job.runs(), &self.tables, retain, to)
         })?;
@@ -302,6 +309,7 @@ impl Store {
             gone.for_each(|n| drop(self.fs.remove(&self.paths.table(n))));
         }
         let elapsed = self.config.clock.now().saturating_sub(start);
+        self.timers.compaction.took(elapsed, 1);
         self.book_merge(id, &output, bytes_read);
         Ok(Merged { output, bytes_read, elapsed })
     }
@@ -356,7 +364,7 @@ impl Store {
                 k_before: k as u64,
                 k_after: state.map_or(k, |s| s.k) as u64,
                 heat,
-                elapsed_us: u64::try_from(merged.elapsed.as_micros()).unwrap_or(u64::MAX),
+                elapsed_us: micros(merged.elapsed),
                 forced,
                 explored,
             }

@@ -6,7 +6,7 @@
 //! 4. Segments go only after the edit that raised the log's floor is durable.
 
 use crate::error::Result;
-use crate::events::VizEvent;
+use crate::events::{VizEvent, micros};
 use crate::health::Work;
 use crate::metrics::Counters;
 use crate::plant::{Plant, Point, meanwhile, planted};
@@ -50,6 +50,10 @@ impl Store {
         self.settle(writer)?;
         let start = self.config.clock.now();
         mem.table.wait_quiescent();
+        self.events.emit(|| VizEvent::FlushStarted {
+            bytes: mem.table.bytes() as u64,
+            entries: mem.table.len() as u64,
+        });
         if planted(Plant::SealedGoneAtFlush) {
             self.install(|old| old.flushed(mem, Arc::clone(&old.version)));
         }
@@ -156,6 +160,7 @@ impl Store {
     fn note_flush(&self, mem: &Mem, output: &Output, elapsed: Duration) {
         let bytes: u64 = output.tables.iter().map(|t| t.bytes).sum();
         Counters::add(&self.counters.flushes, 1);
+        self.timers.flush.took(elapsed, 1);
         self.gauge.note_flush(mem.table.bytes() as u64, elapsed);
         for table in &output.tables {
             let (table, bytes) = (table.number.0, table.bytes);
@@ -165,7 +170,7 @@ impl Store {
             tables: output.tables.iter().map(|t| t.number.0).collect(),
             entries: mem.table.len() as u64,
             bytes_written: bytes,
-            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            elapsed_us: micros(elapsed),
         });
     }
 

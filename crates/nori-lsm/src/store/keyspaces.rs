@@ -43,7 +43,7 @@ impl Store {
         let (before, seq) = self.take_seq()?;
         let durable = match planted(Plant::CreateWithoutSync) {
             true => writer.wal.durable(),
-            false => writer.wal.sync()?,
+            false => self.timed_sync(|| writer.wal.sync())?,
         };
         let id = self.pin().version.catalog.next_id();
         let new = name.to_string();
@@ -53,6 +53,7 @@ impl Store {
         self.publish(before, seq);
         let state = Arc::new(KeyspaceState::new(id, name, self.id));
         self.keyspaces.lock().insert(name.to_string(), Arc::clone(&state));
+        self.events.emit(|| VizEvent::KeyspaceCreated { name: name.to_string() });
         Ok(state)
     }
 
@@ -69,7 +70,7 @@ impl Store {
             let (before, seq) = self.take_seq()?;
             let durable = match planted(Plant::DropWithoutSync) {
                 true => writer.wal.durable(),
-                false => writer.wal.sync()?,
+                false => self.timed_sync(|| writer.wal.sync())?,
             };
             let show = || {
                 state.set_dropped(seq);
@@ -99,6 +100,7 @@ impl Store {
             }
             logged
         })?;
+        self.events.emit(|| VizEvent::KeyspaceDropped { name: name.to_string() });
         self.signal.wake();
         Ok(())
     }

@@ -30,6 +30,11 @@ impl Store {
         Ok(self.prepare_segment(writer).unwrap_or(false))
     }
 
+    /// Runs a sync of the log, timed.
+    pub(crate) fn timed_sync<T>(&self, sync: impl FnOnce() -> T) -> T {
+        self.timers.sync.time(&*self.config.clock, 1, sync)
+    }
+
     /// Wakes the background when a group crossed a multiple of what is written back at once.
     pub(crate) fn note_appended(&self, appended: &Appended) {
         let steps = |offset: u64| offset / WRITE_BACK_BYTES;

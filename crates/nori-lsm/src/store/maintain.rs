@@ -172,7 +172,7 @@ impl Store {
     }
 
     fn sync_log(&self, writer: &Writer) -> Result<()> {
-        let synced = self.or_poison("a sync of the log", || writer.wal.sync());
+        let synced = self.timed_sync(|| self.or_poison("a sync of the log", || writer.wal.sync()));
         if synced.is_err() {
             // Those who wait for room wait in vain now.
             self.signal.wake();

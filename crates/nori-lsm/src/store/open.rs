@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::health::HealthBook;
 use crate::keyspace::KeyspaceState;
-use crate::metrics::{Counters, RecoveryReport};
+use crate::metrics::{Counters, RecoveryReport, Timers};
 use crate::plant::{Plant, planted};
 use crate::store::brain::Brain;
 use crate::store::callers::Callers;
@@ -21,6 +21,7 @@ use crate::store::commit_queue::CommitQueue;
 use crate::store::edits::EDITS_PER_GROUP;
 use crate::store::jobs::Jobs;
 use crate::store::learned;
+use crate::store::places::Superseded;
 use crate::store::pressure::Gauge;
 use crate::store::recover::{Found, check_finished, find, list};
 use crate::store::signal::Signal;
@@ -360,6 +361,8 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let view = reaper.defer(view);
     Store {
         synced_at: Mutex::new(now),
+        timers: Timers::new(config.seed),
+        superseded: Superseded::default(),
         config,
         paths,
         fs,

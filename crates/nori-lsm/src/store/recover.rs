@@ -67,12 +67,15 @@ pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
         RecoveryMode::Salvage => nori_wal::RecoveryMode::Salvage,
     };
     let (floor, durable) = (version.wal_floor, version.durable);
+    let is_read = |name: &&FileName| matches!(name, FileName::Segment(n) if n.0 >= floor);
+    let segments = list(fs, &paths.wal)?.iter().filter(is_read).count() as u64;
     let mut on_record = |at: Position, payload: &[u8]| replay.record(at, payload);
     let replayed = nori_wal::replay(fs, &paths.wal, floor, durable, mode, &mut on_record)?;
     let memtables = replay.memtables;
     let mut report = replay.report;
     note(&mut report, &replayed);
     report.manifest_cut = loaded.cut;
+    report.segments = segments;
     let (highest_segment, manifest_cut) = (replayed.highest_segment, loaded.cut);
     let read_only = loaded.read_only;
     let mut found = Found { version, memtables, highest_segment, manifest_cut, read_only, report };

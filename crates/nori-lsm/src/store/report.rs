@@ -4,7 +4,7 @@ use crate::budget::Use;
 use crate::health::Health;
 use crate::keyspace::KeyspaceState;
 use crate::ledger::SlotLedger;
-use crate::metrics::{MemoryInfo, Metrics, PinInfo, PressureInfo, SlotInfo};
+use crate::metrics::{MemoryInfo, Metrics, PressureInfo, SlotInfo};
 use crate::store::state::Store;
 use crate::super_version::SuperVersion;
 use nori_manifest::{Slot, Version, keyspace_range, split_prefix};
@@ -34,16 +34,29 @@ impl Store {
         metrics.scans = reads.scans;
         let blocks = self.tables.block_cache();
         metrics.cache_bytes = blocks.usage();
-        metrics.memory = self.memory(&view);
+        metrics.memory = self.memory_in(&view);
         metrics.cache_hits = blocks.hits();
         metrics.cache_misses = blocks.misses();
         metrics.last_sequence = self.visible.load().get();
-        metrics.wal_segments =
-            self.writer.as_ref().map_or(0, |w| w.wal.live_segments().len() as u64);
+        metrics.wal_segments = match &self.writer {
+            Some(writer) => writer.wal.live_segments().len() as u64,
+            None => self.recovery.segments,
+        };
+        metrics.pressure = self.pressure_in(&view).pressure;
+        let health = self.health_report();
+        metrics.poisoned = u64::from(health.poisoned.is_some());
+        metrics.failing = health.failing.len() as u64;
+        metrics.corruptions = health.corruption.len() as u64;
+        metrics.latencies = self.timers.read();
+        metrics.keyspaces = self.keyspace_infos();
         metrics
     }
 
-    fn memory(&self, view: &SuperVersion) -> MemoryInfo {
+    pub(crate) fn memory(&self) -> MemoryInfo {
+        self.memory_in(&self.pin())
+    }
+
+    fn memory_in(&self, view: &SuperVersion) -> MemoryInfo {
         let blocks = self.tables.block_cache();
         let tables_bytes = blocks.pinned();
         let memtables = self.budget.charged(Use::Memtables);
@@ -88,11 +101,6 @@ impl Store {
             });
             infos.collect()
         })
-    }
-
-    pub(crate) fn pins(&self) -> Vec<PinInfo> {
-        let live = self.snapshots.live().into_iter();
-        live.map(|(seq, holders)| PinInfo { sequence: seq.get(), holders }).collect()
     }
 
     pub(crate) fn pressure(&self) -> PressureInfo {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::health::HealthBook;
 use crate::keyspace::KeyspaceState;
-use crate::metrics::{Counters, RecoveryReport};
+use crate::metrics::{Counters, RecoveryReport, Timers};
 use crate::plant::{Plant, planted};
 use crate::store::brain::Brain;
 use crate::store::callers::Callers;
@@ -16,6 +16,7 @@ use crate::store::edits::Change;
 use crate::store::jobs::Jobs;
 use crate::store::open::table_options;
 use crate::store::panics::caught;
+use crate::store::places::Superseded;
 use crate::store::pressure::Gauge;
 use crate::store::signal::Signal;
 use crate::super_version::{Pinned, SuperVersion};
@@ -125,6 +126,9 @@ pub(crate) struct Store {
     pub(crate) synced_at: Mutex<Duration>,
     pub(crate) events: Events,
     pub(crate) counters: Counters,
+    pub(crate) timers: Timers,
+    /// What was current once and somebody may still hold; a leaf.
+    pub(crate) superseded: Superseded,
     pub(crate) health: HealthBook,
     pub(crate) recovery: RecoveryReport,
 }
@@ -176,7 +180,10 @@ impl Store {
 
     /// Installs what `derive` makes of the current super-version.
     pub(crate) fn install(&self, derive: impl Fn(&SuperVersion) -> SuperVersion) {
-        self.published.update(|old| self.reaper.defer(derive(old)));
+        self.published.update(|old| {
+            self.superseded.note(old);
+            self.reaper.defer(derive(old))
+        });
         self.signal.wake();
     }
 

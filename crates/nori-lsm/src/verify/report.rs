@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::repair::LostKey;
 use nori_manifest::split_prefix;
+use nori_types::Corruption;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,13 @@ impl Finding {
             Error::Io { op, path, source } => Finding::new(path, None, format!("{op}: {source}")),
             other => Finding::new(path, None, other.to_string()),
         }
+    }
+
+    /// What it says of the store, as those say it who meet damage on their way.
+    pub(super) fn as_damage(&self) -> Error {
+        let place = self.offset.unwrap_or(0);
+        let (what, expected) = ("what was verified", "all that was written");
+        Corruption::new(&self.path, place, what, expected, &self.what).into()
     }
 
     /// Whether it is about a byte of a file.

@@ -7,7 +7,7 @@ use crate::run::{ROOT, Run};
 use crate::scan::{Check, agrees, same};
 use nori_env::sync::Arc;
 use nori_env::{Cut, MemFs};
-use nori_lsm::{ErrorKind, Lsm, VizEvent, WriteBatch};
+use nori_lsm::{ErrorKind, Lsm, PinKind, VizEvent, WriteBatch};
 use std::ops::Bound;
 
 const COPY: &str = "/copies/copy";
@@ -111,7 +111,8 @@ impl Run<'_> {
         if !(0.0..=20.0).contains(&pressure.pressure) {
             return Err(format!("{pressure:?}"));
         }
-        let pins = self.store.pins();
+        let all = self.store.pins();
+        let pins: Vec<_> = all.iter().filter(|pin| pin.kind == PinKind::Snapshot).collect();
         let holders: usize = pins.iter().map(|pin| pin.holders).sum();
         same("holders of old versions", holders, self.held.moments())?;
         same("pins in order", pins.is_sorted_by(|a, b| a.sequence < b.sequence), true)?;

@@ -2,7 +2,7 @@
 
 use crate::{ROOT, config, key, on};
 use nori_env::sync::Arc;
-use nori_env::{Fault, FaultFs, FaultRule, FsOp, ManualClock, MemFs};
+use nori_env::{Fault, FaultFs, FaultRule, FsOp, MemFs};
 use nori_lsm::{Background, Durability, ErrorKind, Lsm, PressureZone, VizEvent, WriteBatch};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -93,73 +93,4 @@ fn a_store_that_is_stuck_takes_deletes_for_a_while() {
     store.wait_idle().expect("works again");
     assert_eq!(store.iter().count(), written - deleted);
     assert_eq!(store.get(key(written)).expect("reads"), None, "it was refused");
-}
-
-/// Every kind of event that the work of slots makes is heard, with numbers that fit each other.
-#[test]
-fn the_work_of_slots_is_told() {
-    let disk = MemFs::new(33);
-    let clock = ManualClock::default();
-    let config = config(on(&disk))
-        .clock(Arc::new(clock.clone()))
-        .k_global(4)
-        .slot_target_bytes(Some(16 << 10))
-        .half_life(Some(Duration::from_secs(20)))
-        .bandit_epsilon(0.3);
-    let store = Lsm::open_with(ROOT, config).expect("opens");
-    let mut events = store.events();
-    let mut told: Vec<VizEvent> = Vec::new();
-    for round in 0..40usize {
-        for n in 0..200 {
-            store.put(key((n * 7 + round * 13) % 1000), vec![round as u8; 90]).expect("writes");
-            store.get(key(n % 50)).expect("reads");
-            clock.advance(Duration::from_millis(20));
-        }
-        drop(store.snapshot());
-        store.wait_idle().expect("works");
-        told.extend(std::iter::from_fn(|| events.try_next()));
-    }
-    (0..1000).for_each(|n| store.delete(key(n)).expect("deletes"));
-    store.flush().expect("flushes");
-    store.compact().expect("merges");
-    store.sync().expect("syncs");
-    store.wait_idle().expect("works");
-    told.extend(std::iter::from_fn(|| events.try_next()));
-    assert_eq!(events.dropped(), 0);
-    let name = |event: &VizEvent| format!("{event:?}").split([' ', '{']).next().map(String::from);
-    let names: BTreeSet<String> = told.iter().filter_map(name).collect();
-    let expected = [
-        "BanditReward",
-        "BanditSelection",
-        "Compaction",
-        "Flush",
-        "HeatChanged",
-        "MemtableRotated",
-        "PressureZone",
-        "SlotSplit",
-        "SlotsMerged",
-        "SnapshotCreated",
-        "SnapshotReleased",
-        "TableCreated",
-        "TableDeleted",
-        "WalSegmentDeleted",
-        "WalSynced",
-    ];
-    assert_eq!(names, expected.map(String::from).into());
-    let metrics = store.metrics();
-    let sum = |of: fn(&VizEvent) -> u64| told.iter().map(of).sum::<u64>();
-    let written = sum(|e| match e {
-        VizEvent::Compaction { bytes_written, .. } => *bytes_written,
-        _ => 0,
-    });
-    assert_eq!(written, metrics.compaction_bytes_written);
-    let guards = sum(|e| match e {
-        VizEvent::SlotSplit { guards, .. } => *guards,
-        _ => 0,
-    });
-    assert_eq!(guards, metrics.slot_splits);
-    let joins = told.iter().filter(|e| matches!(e, VizEvent::SlotsMerged { .. })).count();
-    assert_eq!(joins as u64, metrics.slot_joins);
-    let explored = |e: &&VizEvent| matches!(e, VizEvent::BanditSelection { explored: true, .. });
-    assert!(told.iter().any(|e| explored(&e)), "nothing was drawn");
 }
