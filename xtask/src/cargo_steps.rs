@@ -1,4 +1,4 @@
-//! The steps that are mostly one cargo command: fmt, clippy, test, doctest, alone, deny.
+//! The steps that are mostly one cargo command: fmt, clippy, test, doctest, deny.
 
 use std::process::Command;
 
@@ -66,22 +66,6 @@ fn counted(context: &Context, command: &mut Command, remedy: &str) -> Result<(),
         ));
     }
     println!("{tally}");
-    Ok(())
-}
-
-/// Runs each library's `examples/alone.rs`: the crate must be of use by itself.
-pub(crate) fn alone(context: &Context, _: &[String]) -> Result<(), Failure> {
-    for library in context.workspace.libraries() {
-        println!("-- {}", library.name);
-        let mut command = shell::cargo(&context.workspace.root);
-        // The test profile, so that what `test` has built is used again.
-        command.args(["run", "--quiet", "--profile", "test", "-p", &library.name]);
-        command.args(["--example", "alone"]);
-        shell::run(
-            &mut command,
-            "examples/alone.rs must do something real with only the crate's own dependencies",
-        )?;
-    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{api, cargo_steps, docs, layers, loom, schedules, tidy};
+use crate::{api, cargo_steps, docs, examples, layers, loom, schedules, tidy};
 
 /// One check.
 pub(crate) struct Step {
@@ -30,7 +30,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "tidy", about: "shape of files, unsafe, leftovers [CRATE..]", run: tidy::step },
     Step { name: "test", about: "unit and integration tests [ARGS..]", run: cargo_steps::test },
     Step { name: "doctest", about: "the examples in the docs run", run: cargo_steps::doctest },
-    Step { name: "alone", about: "each library's examples/alone.rs runs", run: cargo_steps::alone },
+    Step {
+        name: "examples",
+        about: "every example runs and cleans up [NAME..]",
+        run: examples::step,
+    },
     Step { name: "api", about: "public names match crates/X/api.txt [--bless]", run: api::step },
     Step { name: "loom", about: "every interleaving of the models [--bound N]", run: loom::step },
     Step {

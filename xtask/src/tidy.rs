@@ -11,9 +11,11 @@
 //! 6. no leftovers: notes to do something later, debug prints, unwritten bodies;
 //! 7. no `.unwrap()` outside of tests: an `expect` says which invariant holds.
 //!
-//! Each published library has a README.md, an examples/alone.rs and an api.txt (8), and no text
-//! file of the project points at papers that are not part of it (9).
+//! Each published library has a README.md, an api.txt and one example whose name ends in `_alone`,
+//! which uses it by itself (8); no text file of the project points at papers that are not part of
+//! it (9); no two examples share a name, since cargo puts all of them into one folder (10).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::ci::Context;
@@ -29,7 +31,7 @@ use rules::SourceFile;
 const REMEDY: &str = "mend each line named above; the rules stand at the top of xtask/src/tidy.rs";
 
 /// Folders with Rust sources that are held to the rules.
-const SOURCE_DIRS: &[&str] = &["crates", "xtask", "benches", "fuzz"];
+const SOURCE_DIRS: &[&str] = &["crates", "examples", "xtask", "benches", "fuzz"];
 
 /// Kinds of files that are read for words that must not appear.
 const TEXT_SUFFIXES: &[&str] = &[".rs", ".md", ".toml", ".yml", ".txt", "run"];
@@ -52,6 +54,9 @@ pub(crate) fn step(context: &Context, args: &[String]) -> Result<(), Failure> {
     for library in workspace.libraries().filter(|library| wanted(&library.dir)) {
         findings.extend(missing_files(library));
     }
+    let folders = workspace.crates.iter().map(|member| member.dir.join("examples"));
+    let examples: Vec<PathBuf> = folders.flat_map(|folder| files_below(&folder, ".rs")).collect();
+    findings.extend(same_names(&examples));
     for path in text_files(workspace) {
         if wanted(&path) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -93,9 +98,36 @@ fn is_test_module(path: &Path) -> bool {
 
 /// Rule 8.
 fn missing_files(library: &Crate) -> Vec<String> {
-    let wanted = ["README.md", "examples/alone.rs", "api.txt"];
+    let wanted = ["README.md", "api.txt"];
     let missing = wanted.iter().filter(|file| !library.dir.join(file).is_file());
-    missing.map(|file| format!("crates/{}: has no {file}", library.name)).collect()
+    let mut found: Vec<String> =
+        missing.map(|file| format!("crates/{}: has no {file}", library.name)).collect();
+    let alone = files_below(&library.dir.join("examples"), "_alone.rs").len();
+    if alone != 1 {
+        found.push(format!(
+            "crates/{}: has {alone} examples called *_alone.rs, one is wanted: something real with \
+             only the crate's own dependencies",
+            library.name
+        ));
+    }
+    found
+}
+
+/// Rule 10, for the paths of all examples.
+fn same_names(examples: &[PathBuf]) -> Vec<String> {
+    let mut known: BTreeMap<String, &Path> = BTreeMap::new();
+    let mut found = Vec::new();
+    for path in examples {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(other) = known.insert(name, path) {
+            found.push(format!(
+                "{}: shares its name with {}; begin it with the crate's",
+                path.display(),
+                other.display()
+            ));
+        }
+    }
+    found
 }
 
 /// All text files below the root, without build output.

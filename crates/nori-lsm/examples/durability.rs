@@ -22,6 +22,9 @@ fn main() -> Result<()> {
     store.put("clicks", "1042")?;
     store.sync()?; // Now this one is durable as well.
     // ANCHOR_END: modes
+    let metrics = store.metrics();
+    println!("{} batches, {} of the groups synced", metrics.batches, metrics.groups_synced);
+    assert_eq!(metrics.batches, 3);
 
     // ANCHOR: errors
     match store.put("key", "value") {

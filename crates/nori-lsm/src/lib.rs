@@ -24,6 +24,21 @@
 //! # }
 //! ```
 //!
+//! A store is a directory. [`Lsm`] is a handle to it, to clone and to use from any number of
+//! threads; [`Keyspace`] is one for a named part. Reads take no lock; writes that wait for the
+//! disk at the same time share one sync. There is no async runtime: calls block.
+//!
+//! | to | |
+//! |---|---|
+//! | open, with options | [`Lsm::open`], [`Lsm::open_with`], [`Config`] |
+//! | read | [`Lsm::get`], [`Lsm::multi_get`], [`Lsm::range`], [`Lsm::prefix`], [`Lsm::cursor`] |
+//! | write | [`Lsm::put`], [`Lsm::delete`], [`WriteBatch`] with [`Lsm::write`] |
+//! | say when a write is durable | [`Durability`], [`Lsm::write_with`], [`Lsm::sync`] |
+//! | keep a moment | [`Lsm::snapshot`]; on disk: [`Lsm::checkpoint`] |
+//! | look in | [`Lsm::metrics`], [`Lsm::pressure`], [`Lsm::health`], [`Lsm::pins`] |
+//! | check and mend | [`Lsm::verify_at`], [`Lsm::repair`] |
+//! | handle failures | [`Error`], [`Error::is_retryable`] |
+//!
 //! What is promised: an acknowledged write of a `Synced` store survives a power cut; after any
 //! crash the store holds a prefix of what was written, whole batches only; a read never returns
 //! something old, deleted or torn, and damaged bytes are an error, never an answer.

@@ -1,6 +1,8 @@
 //! Each rule of `tidy` with a file that breaks it, and one that only looks as if it did.
 
 use super::rules::{SourceFile, declares_test_module, foreign_words};
+use super::same_names;
+use std::path::PathBuf;
 
 const OPENING: &str = "//! A file.\n";
 
@@ -100,4 +102,12 @@ fn a_module_declared_for_tests_is_a_test() {
     assert!(!declares_test_module(parent, "a") && !declares_test_module(parent, "z"));
     let unwraps = SourceFile::new("src/testing.rs", "//! x\nfn f() { g().unwrap() }\n", true);
     assert!(unwraps.findings().is_empty());
+}
+
+#[test]
+fn two_examples_do_not_share_a_name() {
+    let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+    assert!(same_names(&paths(&["a/examples/a_alone.rs", "b/examples/b_alone.rs"])).is_empty());
+    let found = same_names(&paths(&["a/examples/speed.rs", "b/examples/speed.rs"]));
+    assert!(found.len() == 1 && found[0].starts_with("b/examples/speed.rs: "), "{found:#?}");
 }

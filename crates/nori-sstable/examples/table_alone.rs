@@ -1,7 +1,7 @@
 //! nori-sstable by itself: a word list becomes a table file, which is then looked up, walked
 //! backward and verified.
 //!
-//! `cargo run -p nori-sstable --example alone`
+//! `cargo run -p nori-sstable --example table_alone`
 
 use nori_env::{FileSystem, MemFs, OpenMode};
 use nori_sstable::{BlockCache, Result, Table, TableBuilder, TableOptions};
@@ -11,6 +11,7 @@ use std::path::Path;
 fn main() -> Result<()> {
     // Any `FileSystem` will do; `nori_env::OsFs` is the machine's.
     let fs = MemFs::new(7);
+    // ANCHOR: write
     let file = fs.open(Path::new("words.sst"), OpenMode::CreateNew)?;
     let options = TableOptions { block_bytes: 1024, ..TableOptions::default() };
     let mut builder = TableBuilder::new(file.clone(), FileNumber(1), fs.random(), options);
@@ -23,8 +24,10 @@ fn main() -> Result<()> {
     // A table is durable once its file and its directory are synced.
     file.sync_all()?;
     fs.sync_dir(Path::new(""))?;
+    // ANCHOR_END: write
     println!("{} entries of {} bytes in {} bytes", meta.entries, meta.raw_bytes, meta.bytes);
 
+    // ANCHOR: read
     let table = Table::open(file, FileNumber(1), BlockCache::new(1 << 20))?;
     for word in ["word-04711", "word-99999"] {
         match table.get(word.as_bytes(), nori_bloom::hash(word.as_bytes()), SeqNo::MAX)? {
@@ -37,7 +40,9 @@ fn main() -> Result<()> {
     println!("last: {:?}", iter.key());
     iter.prev()?;
     println!("before it: {:?}", iter.key());
-    table.verify(&mut |_| ())?;
+    assert_eq!(iter.value(), b"the meaning of word 9998");
+    table.verify(&mut |_| ())?; // Every block's checksum, the order, the filter.
+    // ANCHOR_END: read
     println!("{} blocks verified", table.layout().blocks.len());
     Ok(())
 }

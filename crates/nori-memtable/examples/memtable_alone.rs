@@ -8,6 +8,7 @@ use nori_types::{InternalIterator, Lookup, SeqNo, ValueKind};
 const TEXT: &str = "the fig the plum the old fig tree and the young plum tree";
 
 fn main() {
+    // ANCHOR: write
     let table = Arc::new(Memtable::new());
     let sequence = Arc::new(AtomicU64::new(0));
     let writers: Vec<_> = (0..4)
@@ -15,6 +16,7 @@ fn main() {
             let (table, sequence) = (Arc::clone(&table), Arc::clone(&sequence));
             thread::spawn(move || {
                 let Some(group) = table.enter() else { return };
+                // The group keeps the memtable from being sealed until it is dropped.
                 for (place, word) in TEXT.split(' ').enumerate().skip(part).step_by(4) {
                     let seq = SeqNo::new(sequence.fetch_add(1, Ordering::Relaxed) + 1);
                     let value = format!("stands at {place}");
@@ -31,7 +33,10 @@ fn main() {
 
     table.seal();
     table.wait_quiescent();
+    // ANCHOR_END: write
+    assert_eq!(table.len(), TEXT.split(' ').count());
     println!("{} versions, {} bytes, all there: {table:?}", table.len(), table.bytes());
+    // ANCHOR: read
     let mut iter = table.iter();
     let Ok(()) = iter.seek_first();
     while iter.is_valid() {
@@ -41,4 +46,6 @@ fn main() {
     if let Lookup::Found(value, seq) = table.get(b"fig", SeqNo::MAX) {
         println!("the newest fig {} (as of {seq})", value.escape_ascii());
     }
+    // ANCHOR_END: read
+    assert!(matches!(table.get(b"olive", SeqNo::MAX), Lookup::Absent));
 }

@@ -1,5 +1,5 @@
 //! How fast filters are made and asked, and how often they are wrong.
-//! `cargo run --release -p nori-bloom --example speed`
+//! `cargo run --release -p nori-bloom --example bloom_speed`
 
 #![allow(clippy::disallowed_methods)]
 

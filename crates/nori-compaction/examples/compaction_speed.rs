@@ -1,6 +1,7 @@
 //! How fast a flush and a merge of four runs are: user bytes per second of processor time, which
 //! does not depend on what else runs, and per second on the wall, which holds the disk too.
-//! `cargo run --release -p nori-compaction --example speed [entries [rounds [writeback_bytes]]]`
+//! `cargo run --release -p nori-compaction --example compaction_speed
+//! [entries [rounds [writeback_bytes]]]`
 
 use nori_compaction::{Destination, Output, Retain, Stats, compact, flush};
 use nori_env::sync::Arc;

@@ -44,6 +44,7 @@ fn main() -> Result<()> {
     let (fs, dir) = (MemFs::new(7), Path::new("/store"));
     fs.create_dir_all(dir)?;
     let mut current = Arc::new(Version::new());
+    // ANCHOR: write
     let disk: Arc<dyn FileSystem> = Arc::new(fs.clone());
     let mut manifest = Manifest::create(disk, dir, &current, ManifestOptions::default())?;
 
@@ -54,20 +55,25 @@ fn main() -> Result<()> {
         let flush = current.edit_flush(&tables, &|_| true, 1, last_seq, Position::new(1, 64));
         current = manifest.log(&current, flush)?;
     }
+    // ANCHOR_END: write
     println!("three flushes:");
     show(&current);
 
+    // ANCHOR: merge
     let (_, slot) = current.route(&key("ant"));
     let merged = [table(13, "ant", "fox")];
     let edit = current.edit_replace(slot.id, &slot.runs, &merged, &[], 1)?;
     current = manifest.log(&current, edit)?;
+    // ANCHOR_END: merge
     println!("the left slot merged; may be deleted: {:?}", current.obsolete().take());
     show(&current);
 
+    // ANCHOR: load
     let after = fs.crash(Cut::SyncedOnly, 1);
-    if let Some(loaded) = Manifest::load(&after, dir)? {
-        println!("after a power cut, from {} edits in {} bytes:", loaded.edits, loaded.bytes);
-        show(&loaded.version);
-    }
+    let loaded = Manifest::load(&after, dir)?.expect("the manifest was synced by each edit");
+    println!("after a power cut, from {} edits in {} bytes:", loaded.edits, loaded.bytes);
+    show(&loaded.version);
+    // ANCHOR_END: load
+    assert_eq!(loaded.version.slots().count(), current.slots().count());
     Ok(())
 }

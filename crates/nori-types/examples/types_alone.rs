@@ -10,5 +10,7 @@ fn main() {
     ];
     keys.sort();
     println!("{keys:?}");
+    // By key, and of one key the newest first.
+    assert_eq!(keys[0].seq, SeqNo::new(3));
     println!("checksum under salt 7: {:08x}", checksum(7, b"fig"));
 }

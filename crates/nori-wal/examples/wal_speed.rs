@@ -1,7 +1,7 @@
 //! How fast the log is on this machine: appends of 140 bytes with and without syncs, replay, and
 //! the search behind the end of the data.
 //!
-//! `cargo run --release -p nori-wal --example throughput -- [directory]`
+//! `cargo run --release -p nori-wal --example wal_speed -- [directory]`
 
 use nori_env::sync::Arc;
 use nori_env::{Clock, FileSystem, OpenMode, OsFs, Rng, SystemClock};

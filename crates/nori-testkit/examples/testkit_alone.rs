@@ -25,5 +25,6 @@ fn main() {
     let rng = &mut Rng::new(7);
     let program: Vec<u8> = (0..500).map(|_| rng.below(256) as u8).collect();
     let short = shrink(&program, is_wrong);
+    assert!(is_wrong(&short) && short.len() < 10);
     println!("{} steps fail, and so do {short:?}", program.len());
 }

@@ -1,7 +1,7 @@
 //! nori-env by itself: a tiny counter that must survive power cuts, and a search for the moment
 //! at which it would not.
 //!
-//!     cargo run -p nori-env --example alone
+//!     cargo run -p nori-env --example env_alone
 
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{Cut, FileSystem, FsResult, MemFs, OpenMode};
@@ -58,8 +58,10 @@ fn search(is_careful: bool) -> FsResult<(u64, Vec<String>)> {
 fn main() -> FsResult<()> {
     let (images, bad) = search(true)?;
     println!("with the sync: {images} crashes, {} of them lost the count", bad.len());
+    assert!(bad.is_empty());
     let (images, bad) = search(false)?;
     println!("without: {images} crashes, {} of them lost the count, first:", bad.len());
+    assert!(!bad.is_empty());
     bad.iter().take(3).for_each(|line| println!("  {line}"));
     Ok(())
 }

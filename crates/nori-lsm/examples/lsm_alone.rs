@@ -19,6 +19,7 @@ fn main() -> Result<()> {
     let store = Lsm::open(&dir)?;
     let (waiting, done) = (store.keyspace("waiting")?, store.keyspace("done")?);
     while work_one(&store, &waiting, &done)? {}
+    assert_eq!((waiting.iter().count(), done.iter().count()), (0, 3));
     println!("{} jobs wait, {} are done", waiting.iter().count(), done.iter().count());
     drop((waiting, done));
     store.close()?;

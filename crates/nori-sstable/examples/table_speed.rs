@@ -1,5 +1,5 @@
 //! How fast tables are written, asked and walked. In memory, so that it measures this crate and
-//! not a disk. `cargo run --release -p nori-sstable --example speed`
+//! not a disk. `cargo run --release -p nori-sstable --example table_speed`
 
 #![allow(clippy::disallowed_methods)]
 

@@ -18,6 +18,7 @@ fn main() {
     }
     let mut written = 0;
     for second in 1..=300 {
+        // ANCHOR: traffic
         // One flush a second: the right half gets most of it. Readers like the left half.
         for (&slot, runs) in &mut store {
             let is_right = slot >= SLOTS / 2;
@@ -30,7 +31,9 @@ fn main() {
             let points = if is_right { 10 } else { 5_000 };
             scheduler.note_reads(slot, Reads { points, ..Reads::default() });
         }
+        // ANCHOR_END: traffic
         scheduler.flush_installed(Duration::from_secs(second), second);
+        // ANCHOR: pick
         while let Some(pick) = scheduler.pick(&|_| false) {
             let Some(runs) = store.get_mut(&pick.slot) else { break };
             let end = pick.first + pick.count;
@@ -44,11 +47,17 @@ fn main() {
             scheduler.finish(&pick, Done { bytes_written: bytes, bytes_read: inputs });
             written += bytes;
         }
+        // ANCHOR_END: pick
     }
+    // ANCHOR: told
     for slot in [0, SLOTS - 1] {
         if let Some(explanation) = scheduler.explain(slot) {
             println!("{explanation}");
         }
     }
+    // ANCHOR_END: told
+    let runs = |slot: u64| store[&slot].len();
+    println!("runs: {} where it is read, {} where it is written", runs(0), runs(SLOTS - 1));
+    assert!(runs(0) < runs(SLOTS - 1));
     println!("{} MiB written by merges in 300 flushes of 32 MiB", written >> 20);
 }
