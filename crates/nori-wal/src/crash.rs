@@ -43,7 +43,7 @@ pub(crate) struct Stats {
 }
 
 pub(crate) fn options() -> WalOptions {
-    WalOptions { grow_bytes: 200, spares_max: 2, spare_bytes_max: 4096 }
+    WalOptions { grow_bytes: 200, spares_max: 2, spare_bytes_max: 4096, retained_bytes: 0 }
 }
 
 /// Reads what is there, as a process that knows `manifest` would.

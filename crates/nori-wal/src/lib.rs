@@ -54,7 +54,9 @@ pub use position::Position;
 pub use replay::{
     Lost, RecoveryMode, Replayed, Salvaged, TornTail, has_records, replay, salvage, salvage_segment,
 };
-pub use wal::{Appended, SegmentFile, SegmentPin, Wal, WalOptions};
+pub use wal::{
+    Appended, SegmentFile, SegmentPin, Wal, WalOptions, keep_history, remove_history, retained_dir,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

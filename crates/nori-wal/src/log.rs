@@ -11,10 +11,10 @@
 mod format;
 mod scan;
 
-pub(crate) use format::record_header;
 pub use format::{
     Features, LOG_HEADER_BYTES, LogFormat, LogHeader, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, frame,
 };
+pub(crate) use format::{RecordHeader, record_header};
 pub(crate) use scan::LogReader;
 pub use scan::{LogRecord, LogScan, Tail, scan};
 

@@ -3,7 +3,7 @@
 //! Any thread may call any verb. Appends, reservations and new segments exclude each other (one
 //! lock, which a commit leader finds free); a sync excludes only other syncs, so appends go on
 //! while the disk works. Locks are taken in the order housekeeping, appender, syncing, shared,
-//! pins; no lock that an append needs is held across a sync of a segment.
+//! pins, kept; no lock that an append needs is held across a sync of a segment.
 //!
 //! 1. A segment gets its number only when its header is synced under another name; it takes
 //!    records only when its name is durable.
@@ -14,11 +14,13 @@
 //! 4. After a failed write, sync of records, rename or directory sync nothing more is written.
 
 mod appender;
+mod history;
 mod pin;
 mod retire;
 mod segments;
 mod sync;
 
+pub use history::{keep_history, remove_history, retained_dir};
 pub use pin::{SegmentFile, SegmentPin};
 
 use crate::error::{Error, Result};
@@ -28,6 +30,7 @@ use crate::poison::Poison;
 use crate::position::Position;
 use crate::segment::{check_number, segment_path};
 use appender::Appender;
+use history::Kept;
 use nori_env::sync::{Arc, Mutex};
 use nori_env::{File, FileSystem, FsError};
 use pin::Pins;
@@ -45,11 +48,19 @@ pub struct WalOptions {
     pub spares_max: usize,
     /// A retired segment longer than this is deleted, not kept. Default 256 MiB.
     pub spare_bytes_max: u64,
+    /// How many bytes of retired segments are kept for [`Wal::read_from`]. Default 0: none, and
+    /// retired segments are written again. More lets readers come later.
+    pub retained_bytes: u64,
 }
 
 impl Default for WalOptions {
     fn default() -> WalOptions {
-        WalOptions { grow_bytes: 1 << 20, spares_max: 2, spare_bytes_max: 256 << 20 }
+        WalOptions {
+            grow_bytes: 1 << 20,
+            spares_max: 2,
+            spare_bytes_max: 256 << 20,
+            retained_bytes: 0,
+        }
     }
 }
 
@@ -65,6 +76,7 @@ pub struct Wal {
     syncing: Mutex<()>,
     shared: Mutex<Shared>,
     pins: Arc<Pins>,
+    kept: Mutex<Kept>,
     poison: Poison,
 }
 
@@ -122,6 +134,10 @@ impl Wal {
     ) -> Result<Wal> {
         check_number(dir, first)?;
         fs.create_dir_all(dir).map_err(Error::growing)?;
+        let kept = match options.retained_bytes {
+            0 => Kept::default(),
+            _ => Kept::open(&*fs, dir)?,
+        };
         let made = segments::make_first(&*fs, dir, first)?;
         let (number, file) = (first, made.file.clone());
         let segments = vec![Segment { number, file, end: LOG_HEADER_BYTES }];
@@ -134,6 +150,7 @@ impl Wal {
             syncing: Mutex::new(()),
             shared: Mutex::new(Shared { segments, durable, spares: Vec::new() }),
             pins: Arc::new(Pins::default()),
+            kept: Mutex::new(kept),
             poison: Poison::default(),
             fs,
         })
@@ -235,7 +252,7 @@ impl Wal {
         let held = shared.segments.iter().filter(|s| s.number >= from);
         let files = held.map(|s| {
             let path = segment_path(&self.dir, s.number);
-            SegmentFile { number: s.number, path, file: s.file.clone() }
+            SegmentFile { number: s.number, path, file: s.file.clone(), end: s.end }
         });
         SegmentPin::new(&self.pins, from, files.collect())
     }

@@ -31,6 +31,8 @@ pub struct SegmentFile {
     pub path: PathBuf,
     /// The open file. Bytes before a position that was appended do not change.
     pub file: Arc<dyn File>,
+    /// Where its records ended when the pin was taken.
+    pub end: u64,
 }
 
 /// Holds segments until it is dropped. Made by [`Wal::pin`](crate::Wal::pin).

@@ -45,13 +45,15 @@ impl Wal {
             }
         }
         self.shared.lock().segments.splice(0..0, kept);
+        self.forget_history()?;
         failed.map_or(Ok(retired), |e| Err(e.into()))
     }
 
     fn retire_one(&self, segment: &Segment) -> FsResult<()> {
         let from = segment_path(&self.dir, segment.number);
         let room = segment.file.len().unwrap_or(u64::MAX);
-        let wanted = self.shared.lock().spares.len() < self.options.spares_max;
+        // A kept file has a second name, under which it is still read.
+        let wanted = !self.keeps() && self.shared.lock().spares.len() < self.options.spares_max;
         if wanted && room <= self.options.spare_bytes_max && self.poison.cause().is_none() {
             let path = self.dir.join(FileName::Spare(FileNumber(segment.number)).to_string());
             if self.fs.rename(&from, &path).is_ok() {

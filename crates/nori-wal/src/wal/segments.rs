@@ -110,9 +110,17 @@ impl Wal {
         self.poison.check()?;
         enter(&*self.fs, &self.dir, &spare, &header).map_err(|e| self.poisoned_by(e))?;
         let (number, file) = (header.number, spare.file.clone());
+        let before = appender.position();
+        if self.keeps() {
+            // Room that no record uses would be kept too; where it cannot be cut it is.
+            let _ = appender.cut_room();
+        }
         appender.replace(self::appender(&self.dir, spare, header));
         let segment = Segment { number, file, end: LOG_HEADER_BYTES };
         self.shared.lock().segments.push(segment);
+        if self.keeps() {
+            self.keep_segment(before.segment, before.offset);
+        }
         Ok(number)
     }
 

@@ -9,7 +9,7 @@ use nori_env::{Cut, Fault, FaultFs, FaultRule, FsOp, MemFs};
 const DIR: &str = "/wal";
 
 fn options() -> WalOptions {
-    WalOptions { grow_bytes: 256, spares_max: 2, spare_bytes_max: 1 << 20 }
+    WalOptions { grow_bytes: 256, spares_max: 2, spare_bytes_max: 1 << 20, retained_bytes: 0 }
 }
 
 fn fresh(first: u64) -> (MemFs, Wal) {
@@ -229,7 +229,7 @@ fn large_and_unwanted_segments_are_deleted() {
     let fs = MemFs::new(1);
     for (spares_max, spare_bytes_max) in [(0, 1 << 20), (2, 299)] {
         let dir = format!("/wal{spares_max}");
-        let options = WalOptions { grow_bytes: 256, spares_max, spare_bytes_max };
+        let options = WalOptions { grow_bytes: 256, spares_max, spare_bytes_max, ..options() };
         let wal = Wal::create(Arc::new(fs.clone()), Path::new(&dir), 1, options).unwrap();
         append(&wal, &[&[9; 300]]);
         wal.next_segment().unwrap();
