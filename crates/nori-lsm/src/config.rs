@@ -187,6 +187,9 @@ options! {
     /// What opening does about an unreadable end of the log. Default: cut it if nothing promised
     /// it.
     wal_recovery: RecoveryMode = RecoveryMode::CutTornTail;
+    /// Bytes of the log that are kept after they were flushed, for `Lsm::changes`. Default 0. Set
+    /// it to what is written while a follower may be away; the disk holds that much more.
+    wal_retention_bytes: u64 = 0;
     /// Who does the background work. Default: one thread for flushes, one for the rest.
     background: Background = Background::Threads(1);
     /// How long a writer waits for background work before it gets `Stalled`. Default 10 s.

@@ -94,9 +94,23 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The log does not reach back to where a change feed was asked to begin.
+    #[error(
+        "the changes behind {requested} are gone, the log begins with {oldest}. Begin again from \
+         a checkpoint, and raise wal_retention_bytes if that happens often."
+    )]
+    SeqNoTooOld {
+        /// The sequence number behind which changes were asked for.
+        requested: u64,
+        /// The first sequence number that the log still holds.
+        oldest: u64,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// Whoever watched the work ended it.
+    #[error("cancelled")]
+    Cancelled,
     /// The store was opened read-only.
     #[error("the store was opened read-only")]
     ReadOnly,
@@ -122,7 +136,9 @@ pub enum ErrorKind {
     FormatTooNew,
     Poisoned,
     UnfinishedRepair,
+    SeqNoTooOld,
     Closed,
+    Cancelled,
     ReadOnly,
     KeyspaceDropped,
 }
@@ -140,7 +156,9 @@ impl Error {
             Error::FormatTooNew { .. } => ErrorKind::FormatTooNew,
             Error::Poisoned { .. } => ErrorKind::Poisoned,
             Error::UnfinishedRepair { .. } => ErrorKind::UnfinishedRepair,
+            Error::SeqNoTooOld { .. } => ErrorKind::SeqNoTooOld,
             Error::Closed => ErrorKind::Closed,
+            Error::Cancelled => ErrorKind::Cancelled,
             Error::ReadOnly => ErrorKind::ReadOnly,
             Error::KeyspaceDropped { .. } => ErrorKind::KeyspaceDropped,
         }

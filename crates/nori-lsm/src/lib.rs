@@ -48,6 +48,8 @@
 
 mod batch;
 mod budget;
+mod changes;
+mod checkpoint;
 mod config;
 mod cursor;
 mod error;
@@ -71,6 +73,8 @@ mod view;
 mod walk;
 
 pub use batch::WriteBatch;
+pub use changes::{Change, ChangedKey, Changes};
+pub use checkpoint::{CheckpointInfo, CheckpointProgress};
 pub use config::{Background, CompactionMode, Compression, Config, Durability, RecoveryMode};
 pub use cursor::Cursor;
 pub use error::{Error, ErrorKind, Result};
@@ -81,8 +85,8 @@ pub use keyspace::Keyspace;
 pub use ledger::SlotLedger;
 pub use lsm::Lsm;
 pub use metrics::{
-    CheckpointInfo, Decision, DiskInfo, KeyspaceInfo, Latencies, Latency, LatencyBucket,
-    MemoryInfo, Metrics, PinInfo, PinKind, PressureInfo, PressureZone, RecoveryReport, SlotInfo,
+    Decision, DiskInfo, KeyspaceInfo, Latencies, Latency, LatencyBucket, MemoryInfo, Metrics,
+    PinInfo, PinKind, PressureInfo, PressureZone, RecoveryReport, SlotInfo,
 };
 pub use repair::{LostKey, LostPart, RepairReport};
 pub use snapshot::{KeyspaceView, Snapshot};

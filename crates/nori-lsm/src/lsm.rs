@@ -1,5 +1,6 @@
 //! The handle of a store.
 
+mod copies;
 mod observe;
 
 use crate::config::{Config, Durability};
@@ -7,7 +8,7 @@ use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::iter::Iter;
 use crate::keyspace::Keyspace;
-use crate::metrics::{CheckpointInfo, RecoveryReport};
+use crate::metrics::RecoveryReport;
 use crate::snapshot::Snapshot;
 use crate::store::Handle;
 use crate::verify::VerifyReport;
@@ -230,16 +231,6 @@ impl Lsm {
     /// The whole store as it is now. Cheap.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.handle())
-    }
-
-    /// A copy of the store as it is now, in a directory that opens as a store. Tables are linked
-    /// where they can be, so it costs little disk. Writers wait while the memtable is flushed.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if `dir` exists and is not empty; those of writing files.
-    pub fn checkpoint(&self, dir: impl AsRef<Path>) -> Result<CheckpointInfo> {
-        let (store, dir) = (self.handle(), dir.as_ref());
-        store.told_checkpoint(dir, || store.checkpoint(dir))
     }
 
     /// Makes everything acknowledged so far durable.

@@ -174,15 +174,3 @@ pub struct Decision {
     /// How long it took.
     pub elapsed: Duration,
 }
-
-/// What a checkpoint holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct CheckpointInfo {
-    /// The last sequence number in it.
-    pub sequence: u64,
-    /// Tables in it.
-    pub tables: u64,
-    /// Bytes of its tables.
-    pub bytes: u64,
-}

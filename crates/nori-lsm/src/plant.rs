@@ -99,8 +99,8 @@ plants! {
     SweptBeforeCurrent,
     /// Unknown tables of a cut manifest are deleted.
     UnknownTablesSwept,
-    /// A checkpoint leaves out the memtables.
-    CheckpointWithoutFlush,
+    /// A checkpoint leaves out the log.
+    CheckpointWithoutLog,
     /// A checkpoint does not sync its directory of tables.
     CheckpointNotSynced,
     /// A checkpoint's manifest is of a later version than its tables.

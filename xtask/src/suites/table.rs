@@ -168,6 +168,12 @@ pub(super) const SUITES: &[Suite] = &[
         seeds: 1,
     },
     Suite {
+        name: "changes",
+        about: "followers of the change feed see every change once, over crashes",
+        test: &["-p", "nori-lsm", "--test", "copies", "followers_see"],
+        seeds: 200,
+    },
+    Suite {
         name: "linearizable",
         about: "calls of threads on three keys have an order",
         test: &["-p", "nori-torture", "--test", "linearizable", "--", "--exact", "linearizable"],

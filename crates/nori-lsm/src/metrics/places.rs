@@ -52,8 +52,8 @@ pub struct DiskInfo {
     pub wal_live: u64,
     /// Their bytes.
     pub wal_live_bytes: u64,
-    /// Segments of the log that recovery would not need: somebody holds them, or they wait to be
-    /// removed.
+    /// Segments of the log that recovery would not need: `wal_retention_bytes` keeps them,
+    /// somebody holds them, or they wait to be removed.
     pub wal_retained: u64,
     /// Their bytes.
     pub wal_retained_bytes: u64,

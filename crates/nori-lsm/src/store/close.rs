@@ -1,18 +1,12 @@
-//! Closing, copying and removing a store.
+//! Closing and removing a store.
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::metrics::CheckpointInfo;
-use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::recover::list;
 use crate::store::state::{Handle, Paths, Store};
 use nori_env::FileSystem;
-use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
-use nori_manifest::{Manifest, ManifestOptions};
-use nori_sstable::{BlockCache, TableCache};
 use nori_types::FileName;
-use nori_wal::{Wal, WalOptions};
 use std::path::Path;
 
 /// What REPAIRING starts with.
@@ -89,72 +83,6 @@ impl Store {
         while self.flush_one()? {}
         Ok(())
     }
-
-    /// Copies the store as it is now into an empty directory. Writers wait meanwhile, so that
-    /// tables and catalog are of one moment.
-    pub(crate) fn checkpoint(&self, dir: &Path) -> Result<CheckpointInfo> {
-        self.check_open()?;
-        let target = Paths::new(dir);
-        self.writer()?;
-        if self.fs.exists(dir)? && !self.fs.list(dir)?.is_empty() {
-            return Err(Error::invalid(format!("{}: is not empty", dir.display())));
-        }
-        self.exclusively(|| {
-            let writer = self.check_writable()?;
-            if !planted(Plant::CheckpointWithoutFlush) {
-                self.flush_last(writer)?;
-            }
-            self.copy_to(&target)
-        })
-    }
-
-    fn copy_to(&self, target: &Paths) -> Result<CheckpointInfo> {
-        let view = self.pin();
-        for dir in [&target.root, &target.wal, &target.sst] {
-            self.fs.create_dir_all(dir)?;
-        }
-        let (mut tables, mut bytes) = (0, 0);
-        let copies = TableCache::new(Arc::clone(&self.fs), &target.sst, BlockCache::new(0), 1);
-        for file in view.version.tables() {
-            let (from, to) = (self.paths.table(file.number()), target.table(file.number()));
-            if self.fs.hard_link(&from, &to).is_err() {
-                copy_file(&*self.fs, &from, &to)?;
-                // A link is the table itself; a copy may have gone wrong on its way.
-                copies.open(&file.meta)?.verify(&mut |_| ())?;
-            }
-            tables += 1;
-            bytes += file.meta.bytes;
-        }
-        if !planted(Plant::CheckpointNotSynced) {
-            self.fs.sync_dir(&target.sst)?;
-        }
-        meanwhile(Point::Checkpointing);
-        let view = if planted(Plant::CheckpointNotPinned) { self.pin() } else { view };
-        let floor = view.version.wal_floor + 1;
-        let wal = Wal::create(Arc::clone(&self.fs), &target.wal, floor, WalOptions::default())?;
-        let last = self.visible.load();
-        let edit = view.version.edit_positions(floor, last, wal.durable());
-        let version = view.version.apply(&edit)?;
-        Manifest::create(Arc::clone(&self.fs), &target.root, &version, ManifestOptions::default())?;
-        Ok(CheckpointInfo { sequence: last.get(), tables, bytes })
-    }
-}
-
-/// Copies a file piece by piece and makes it durable; its directory is the caller's to sync.
-fn copy_file(fs: &dyn FileSystem, from: &Path, to: &Path) -> Result<()> {
-    let source = fs.open(from, nori_env::OpenMode::Read)?;
-    let target = fs.open(to, nori_env::OpenMode::CreateNew)?;
-    let mut buffer = vec![0; 1 << 20];
-    let mut at = 0;
-    loop {
-        let read = source.read_at(&mut buffer, at)?;
-        if read == 0 {
-            break;
-        }
-        target.write_at(&buffer[..read], at)?;
-        at += read as u64;
-    }
-    Ok(target.sync_all()?)
 }
 
 /// Removes a store's files, and nothing else.
@@ -176,6 +104,7 @@ pub(crate) fn destroy(path: &Path, config: &Config) -> Result<()> {
             fs.remove(&dir.join(name.to_string()))?;
         }
     }
+    nori_wal::remove_history(&**fs, &paths.wal)?;
     // As long as anything is left of an unfinished repair, it is known for one.
     if fs.exists(&paths.repairing())? {
         fs.remove(&paths.repairing())?;

@@ -19,6 +19,7 @@ use crate::store::brain::Brain;
 use crate::store::callers::Callers;
 use crate::store::commit_queue::CommitQueue;
 use crate::store::edits::EDITS_PER_GROUP;
+use crate::store::feed::Watchers;
 use crate::store::jobs::Jobs;
 use crate::store::learned;
 use crate::store::places::Superseded;
@@ -35,7 +36,7 @@ use nori_manifest::{Manifest, ManifestOptions, Published, Reaper, Snapshots, Ver
 use nori_memtable::Visible;
 use nori_scheduler::Scheduler;
 use nori_types::{FileName, FileNumber, SeqNo};
-use nori_wal::{Wal, WalOptions};
+use nori_wal::{Position, Wal, WalOptions};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -158,6 +159,7 @@ fn new_store(config: &Config, paths: &Paths) -> Result<Found> {
     Ok(Found {
         version,
         memtables: Vec::new(),
+        log_end: Position::default(),
         highest_segment: segments.max().unwrap_or(0),
         manifest_cut: false,
         read_only: false,
@@ -177,7 +179,8 @@ struct Recovered {
 fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
     let fs = &config.file_system;
     let last = found.last_seq();
-    let Found { mut version, memtables, highest_segment, manifest_cut, mut report, .. } = found;
+    let Found { mut version, memtables, log_end, highest_segment, .. } = found;
+    let Found { manifest_cut, mut report, .. } = found;
     let seen = match planted(Plant::FileNumbersReused) {
         true => 0,
         false => highest_file(&**fs, paths)?,
@@ -186,6 +189,8 @@ fn recover(config: &Config, paths: &Paths, found: Found) -> Result<Recovered> {
     if manifest_cut && !planted(Plant::UnknownTablesSwept) {
         report.tables_lost = move_unknown_aside(&**fs, paths, &version)?;
     }
+    let keeps = config.wal_retention_bytes > 0;
+    nori_wal::keep_history(&**fs, &paths.wal, version.wal_floor, log_end, keeps)?;
     let floor = highest_segment.max(version.wal_floor.saturating_sub(1)).saturating_add(1);
     let numbers = || FileNumber(next_file.fetch_add(1, Ordering::Relaxed));
     for mem in memtables.iter().filter(|m| !m.table.is_empty()) {
@@ -308,6 +313,7 @@ fn wal_options(config: &Config) -> WalOptions {
         grow_bytes: (memtable / 16).clamp(4096, 1 << 20),
         spares_max: config.max_sealed,
         spare_bytes_max: memtable.saturating_mul(4),
+        retained_bytes: config.wal_retention_bytes,
     }
 }
 
@@ -386,6 +392,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         learned_at: Mutex::new(now),
         signal: Signal::default(),
         closing: Signal::default(),
+        watchers: Watchers::default(),
         callers: Callers::default(),
         keyspaces: Mutex::new(keyspaces),
         default,

@@ -81,7 +81,15 @@ impl Store {
             *files += 1;
             *sum += bytes;
         }
-        for (name, bytes) in lengths(fs, &paths.wal)? {
+        let segments = lengths(fs, &paths.wal)?;
+        let kept = lengths(fs, &nori_wal::retained_dir(&paths.wal))?;
+        // Second names of segments that have their first one too take no room.
+        let only = kept.into_iter().filter(|(name, _)| segments.iter().all(|(n, _)| n != name));
+        for (_, bytes) in only {
+            info.wal_retained += 1;
+            info.wal_retained_bytes += bytes;
+        }
+        for (name, bytes) in segments {
             let (files, sum) = match name {
                 FileName::Segment(number) if number.0 >= version.wal_floor => {
                     (&mut info.wal_live, &mut info.wal_live_bytes)

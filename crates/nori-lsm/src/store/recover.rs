@@ -24,6 +24,8 @@ pub(crate) struct Found {
     pub(crate) version: Version,
     /// What the log holds above the manifest, oldest first; the last may be empty.
     pub(crate) memtables: Vec<Arc<Mem>>,
+    /// Where the last replayed record ends.
+    pub(crate) log_end: Position,
     /// The highest segment number in the directory.
     pub(crate) highest_segment: u64,
     /// Whether the manifest's end could not be read.
@@ -76,9 +78,15 @@ pub(crate) fn find(config: &Config, paths: &Paths) -> Result<Option<Found>> {
     note(&mut report, &replayed);
     report.manifest_cut = loaded.cut;
     report.segments = segments;
-    let (highest_segment, manifest_cut) = (replayed.highest_segment, loaded.cut);
-    let read_only = loaded.read_only;
-    let mut found = Found { version, memtables, highest_segment, manifest_cut, read_only, report };
+    let mut found = Found {
+        version,
+        memtables,
+        log_end: replayed.end,
+        highest_segment: replayed.highest_segment,
+        manifest_cut: loaded.cut,
+        read_only: loaded.read_only,
+        report,
+    };
     found.report.last_sequence = found.last_seq().get();
     Ok(Some(found))
 }

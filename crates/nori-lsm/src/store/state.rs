@@ -13,6 +13,7 @@ use crate::store::callers::Callers;
 use crate::store::commit::Commit;
 use crate::store::commit_queue::CommitQueue;
 use crate::store::edits::Change;
+use crate::store::feed::Watchers;
 use crate::store::jobs::Jobs;
 use crate::store::open::table_options;
 use crate::store::panics::caught;
@@ -114,6 +115,8 @@ pub(crate) struct Store {
     pub(crate) signal: Signal,
     /// Signalled once: when the store is being closed.
     pub(crate) closing: Signal,
+    /// Those who follow the store's changes.
+    pub(crate) watchers: Watchers,
     /// The callers that work on files outside the commit queue.
     pub(crate) callers: Callers,
     pub(crate) keyspaces: Mutex<HashMap<String, Arc<KeyspaceState>>>,
@@ -191,6 +194,7 @@ impl Store {
     pub(crate) fn publish(&self, before: SeqNo, last: SeqNo) {
         let moved = self.visible.publish(before, last);
         debug_assert!(moved, "V moves only by the commit leader, in order");
+        self.tell_watchers();
     }
 }
 

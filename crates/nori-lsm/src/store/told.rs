@@ -1,8 +1,8 @@
 //! Work of callers that others are told of.
 
+use crate::checkpoint::CheckpointInfo;
 use crate::error::Result;
 use crate::events::{VizEvent, micros};
-use crate::metrics::CheckpointInfo;
 use crate::store::state::Store;
 use std::path::Path;
 

@@ -186,14 +186,25 @@ impl Run<'_> {
         agrees("compact", reader.compact(), refused)?;
         agrees("sync", reader.sync(), refused)?;
         agrees("split_at", reader.split_at(&["k"]), refused)?;
-        agrees("checkpoint", reader.checkpoint(COPY).map(|_| ()), refused)?;
         agrees("a new keyspace", reader.keyspace("new").map(|_| ()), refused)?;
         agrees("drop_keyspace", reader.drop_keyspace("a"), refused)?;
         agrees("step", reader.step(), Ok(false))?;
         agrees("wait_idle", reader.wait_idle(), Ok(()))?;
         same("the reader's problems", reader.verify().map(|r| r.problems).ok(), Some(Vec::new()))?;
-        drop(reader);
-        same("the bytes on disk after a reader", self.fs.digest(), before)
+        same("the bytes on disk after a reader", self.fs.digest(), before)?;
+        self.copy_by(&reader, change)
+    }
+
+    /// A reader's checkpoint holds what the reader shows, what the log held included.
+    fn copy_by(&self, reader: &Lsm, change: u64) -> Check {
+        let info = reader.checkpoint(COPY).map_err(|e| format!("a reader's checkpoint: {e}"))?;
+        same("the reader's checkpoint's sequence", info.sequence, self.state.sequence)?;
+        let config = self.kind.config(&self.fs, &self.clock, change);
+        let copy = Lsm::open_with(COPY, config.clone()).map_err(|e| format!("its copy: {e}"))?;
+        self.check_all(&copy, "a reader's checkpoint")?;
+        same("its copy's problems", copy.verify().map(|r| r.problems).ok(), Some(Vec::new()))?;
+        agrees("closing a reader's copy", copy.close(), Ok(()))?;
+        agrees("destroying a reader's copy", Lsm::destroy_with(COPY, &config), Ok(()))
     }
 
     /// What is open cannot be opened, made anew or destroyed, and does not notice.
