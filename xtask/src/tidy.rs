@@ -11,9 +11,10 @@
 //! 6. no leftovers: notes to do something later, debug prints, unwritten bodies;
 //! 7. no `.unwrap()` outside of tests: an `expect` says which invariant holds.
 //!
-//! Each published library has a README.md, an api.txt and one example whose name ends in `_alone`,
-//! which uses it by itself (8); no text file of the project points at papers that are not part of
-//! it (9); no two examples share a name, since cargo puts all of them into one folder (10).
+//! Each published library has a README.md that is among its doctests, an api.txt, and one example
+//! whose name ends in `_alone`, which uses it by itself (8); no text file of the project points at
+//! papers that are not part of it (9); no two examples share a name, since cargo puts all of them
+//! into one folder (10).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,14 @@ fn missing_files(library: &Crate) -> Vec<String> {
     let missing = wanted.iter().filter(|file| !library.dir.join(file).is_file());
     let mut found: Vec<String> =
         missing.map(|file| format!("crates/{}: has no {file}", library.name)).collect();
+    let root = std::fs::read_to_string(library.dir.join("src/lib.rs")).unwrap_or_default();
+    if !root.contains("#[doc = include_str!(\"../README.md\")]") {
+        found.push(format!(
+            "crates/{}: its README is not compiled; end lib.rs with `#[cfg(doctest)] #[doc = \
+             include_str!(\"../README.md\")] struct Readme;`",
+            library.name
+        ));
+    }
     let alone = files_below(&library.dir.join("examples"), "_alone.rs").len();
     if alone != 1 {
         found.push(format!(

@@ -60,3 +60,8 @@ pub use run::Bench;
 pub use watch::{Live, Observer, Quiet};
 pub use workload::Workload;
 pub use zipf::Zipf;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -30,3 +30,8 @@ pub use builder::FilterBuilder;
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use probe::hash;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

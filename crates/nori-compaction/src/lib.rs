@@ -35,3 +35,8 @@ pub use merge::MergeIter;
 pub use retain::{Retain, Verdict};
 pub use run_iter::RunIter;
 pub use write::{Destination, Output, Stats, write_tables};
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

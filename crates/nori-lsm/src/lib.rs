@@ -101,3 +101,13 @@ pub use heat::count_reads;
 pub use plant::{Plant, Point, at, current, plant};
 #[doc(hidden)]
 pub use store::example_dir;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// And so is that of the whole project.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeOfTheProject;

@@ -48,3 +48,8 @@ pub use memtable::Memtable;
 #[doc(hidden)]
 pub use plant::{Plant, plant};
 pub use visible::Visible;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

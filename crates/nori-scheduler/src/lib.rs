@@ -64,3 +64,8 @@ pub use pick::{Pick, Why};
 pub use policy::{Chooser, Mode, Policy, Zone};
 pub use run::RunView;
 pub use scheduler::Scheduler;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

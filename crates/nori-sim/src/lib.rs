@@ -44,3 +44,8 @@ pub use op::{Blow, Mode, Op, Program, Rule, Value, When, Write, Wrong};
 pub use run::{Runner, explain, run, run_traced, run_twice};
 pub use seen::Seen;
 pub use suite::{Failure, Suite};
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

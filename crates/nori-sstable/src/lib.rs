@@ -51,3 +51,8 @@ pub use options::{Compression, TableOptions};
 pub use properties::Properties;
 pub use table::{BlockInfo, Layout, Section, Table};
 pub use table_cache::TableCache;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -38,3 +38,8 @@ pub use surgery::{flips, swapped, truncations};
 pub use temp_dir::TempDir;
 pub use vec_iter::{Injected, VecIter};
 pub use versioned_map::VersionedMap;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -32,3 +32,8 @@ pub use internal_key::{InternalKey, KEY_BYTES_MAX, SeqNo, ValueKind};
 pub use iterator::{InternalIterator, Lookup};
 pub use key_range::{KeyRange, separator, successor};
 pub use table_meta::TableMeta;
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
