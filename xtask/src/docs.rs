@@ -32,6 +32,10 @@ pub(crate) fn step(context: &Context, _: &[String]) -> Result<(), Failure> {
     for page in &others {
         findings.extend(look_at(workspace, page, false));
     }
+    let options = workspace.root.join("crates/nori-lsm/src/config.rs");
+    let tuning = book.join("src/performance/tuning.md");
+    let (options, tuning) = (std::fs::read_to_string(options)?, std::fs::read_to_string(tuning)?);
+    findings.extend(pages::unexplained_options(&options, &tuning));
     Failure::of_findings(&findings, REMEDY)?;
     println!("{} pages of the book, {} others", pages.len(), others.len());
 

@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     // ANCHOR: pins
     // What was deleted stays on disk while the snapshot can see it.
     for pin in store.pins() {
-        println!("{} snapshot(s) at {}", pin.holders, pin.sequence);
+        println!("{:?}: {} at {}", pin.kind, pin.holders, pin.sequence);
     }
     assert_eq!(store.pins().len(), 1);
     store.compact()?;
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     // ANCHOR: checkpoint
     store.put("item:100", "new")?;
     let made = store.checkpoint(&copy)?; // A directory that opens as a store of its own.
-    println!("a checkpoint at {}: {} tables, {} bytes", made.sequence, made.tables, made.bytes);
+    println!("at {}: {} tables, {} bytes of log", made.sequence, made.tables, made.log_bytes);
     store.delete("item:100")?;
     let old = Lsm::open(&copy)?;
     assert_eq!(old.get("item:100")?.as_deref(), Some(&b"new"[..]));

@@ -4,7 +4,8 @@
 //!    `https://` and a host;
 //! 2. an include names a file, and an anchor that begins and ends in it;
 //! 3. a block of Rust in the book is made of includes, so that it was compiled; other blocks say
-//!    what they are: `console`, `text` or `toml`.
+//!    what they are: `console`, `text` or `toml`;
+//! 4. each option of a store is in the table of the page on tuning, and no other.
 
 use std::path::Path;
 
@@ -175,9 +176,40 @@ pub(super) fn loose_code(text: &str) -> Vec<String> {
     found
 }
 
+/// Rule 4: `config` is the file that declares the options, `page` the one with their table.
+pub(super) fn unexplained_options(config: &str, page: &str) -> Vec<String> {
+    // A line `name: Type = default;` in `options! { ... }`.
+    let declared = config.split_once("\noptions! {").map_or("", |(_, rest)| rest);
+    let declared = declared.split_once("\n}").map_or("", |(inside, _)| inside);
+    let names = declared.lines().filter_map(|line| {
+        let (name, rest) = line.trim().split_once(": ")?;
+        let is_name =
+            name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        (is_name && rest.contains(" = ")).then_some(name)
+    });
+    let names: Vec<&str> = names.collect();
+    let table = page.split_once("\n## All options").map_or("", |(_, rest)| rest);
+    let table = table.split_once("\n## ").map_or(table, |(inside, _)| inside);
+    let rows: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut found = Vec::new();
+    if names.is_empty() {
+        found.push("crates/nori-lsm/src/config.rs: no options were found".to_owned());
+    }
+    for name in names.iter().filter(|name| !rows.contains(name)) {
+        found.push(format!("docs/src/performance/tuning.md: has no row for the option {name}"));
+    }
+    // Two options are no values, and are declared elsewhere.
+    let is_known = |row: &&str| names.contains(row) || *row == "file_system";
+    for row in rows.iter().filter(|row| !is_known(row)) {
+        found.push(format!("docs/src/performance/tuning.md: {row} is no option of a store"));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{dead_includes, dead_links, headings, links, loose_code};
+    use super::{dead_includes, dead_links, headings, links, loose_code, unexplained_options};
     use std::path::{Path, PathBuf};
 
     /// This crate's own folder, which holds a Cargo.toml and src/main.rs.
@@ -252,6 +284,18 @@ mod tests {
         assert!(loose_code("```console\nlet a = 1;\n```\n```text\nx\n```\n").is_empty());
         assert_eq!(loose_code("```\nplain\n```\n").len(), 1);
         assert_eq!(loose_code("```c\nint a;\n```\n").len(), 1);
+    }
+
+    #[test]
+    fn options_and_their_table_agree() {
+        let config =
+            "macro\noptions! {\n    /// Doc: so = so.\n    a_0b: u64 = 0;\n    c: bool = f();\n}\n";
+        let page = |rows: &str| format!("| `x` |\n## All options\n\n{rows}\n## More\n| `y` |\n");
+        let found = |rows: &str| unexplained_options(config, &page(rows));
+        assert!(found("| `a_0b` | |\n| `c` | |\n| `file_system`, `clock` |").is_empty());
+        assert!(found("| `a_0b` |").len() == 1 && found("| `a_0b` |")[0].ends_with("option c"));
+        assert_eq!(found("| `a_0b` |\n| `c` |\n| `d` |").len(), 1);
+        assert!(!unexplained_options("", &page("")).is_empty());
     }
 
     // ANCHOR: endless
