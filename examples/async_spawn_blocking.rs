@@ -17,8 +17,10 @@ async fn with_store<T: Send + 'static>(
     let store = store.clone();
     match spawn_blocking(move || work(&store)).await {
         Ok(outcome) => outcome,
-        // The task cannot be cancelled once it runs; what is left is a panic of `work`.
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic), // Of `work`.
+            Err(_) => Err(Error::Closed), // The runtime ended before the task began.
+        },
     }
 }
 // ANCHOR_END: blocking

@@ -25,11 +25,19 @@ impl Counters {
 
     /// Adds what is pending to what is stored, in one batch. From one thread.
     fn write(&self, store: &Lsm) -> Result<()> {
-        let pending =
+        let taken =
             std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let written = Counters::add_to(store, &taken);
+        if written.is_err() {
+            taken.iter().for_each(|(name, n)| self.add(name, *n)); // Next time.
+        }
+        written
+    }
+
+    fn add_to(store: &Lsm, counts: &HashMap<String, u64>) -> Result<()> {
         let mut batch = WriteBatch::new();
-        for (name, n) in pending {
-            batch.put(&name, (stored(store, &name)? + n).to_be_bytes());
+        for (name, n) in counts {
+            batch.put(name, (stored(store, name)? + n).to_be_bytes());
         }
         store.write(batch)
     }

@@ -3,8 +3,12 @@
 //!
 //! `cargo run -p nori-examples --bin migrate`
 
+// A program of a user: its locks are the standard library's.
+#![allow(clippy::disallowed_types)]
+
 use nori_lsm::{Config, Durability, Keyspace, Lsm, Result, WriteBatch};
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 // ANCHOR: load
 /// Loads everything that an iterator of the old store gives into a keyspace; how many entries.
@@ -51,6 +55,61 @@ fn compare(
 }
 // ANCHOR_END: compare
 
+// ANCHOR: live
+/// A keyspace that is loaded while the program writes to it. What the program wrote since is newer
+/// than what is loaded: a key that is there stays, and one that was deleted does not come back.
+struct Moving {
+    store: Lsm,
+    new: Keyspace,
+    /// Keys that the program deleted while it was loaded.
+    deleted: Keyspace,
+    /// Looking and writing are one step, for the loader and the program alike.
+    one_at_a_time: Mutex<()>,
+}
+
+impl Moving {
+    fn begin(store: &Lsm, name: &str) -> Result<Moving> {
+        let (new, deleted) = (store.keyspace(name)?, store.keyspace("deleted-while-loading")?);
+        Ok(Moving { store: store.clone(), new, deleted, one_at_a_time: Mutex::default() })
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        let _alone = self.alone();
+        self.new.put(key, value)
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<()> {
+        let _alone = self.alone();
+        let mut batch = WriteBatch::new();
+        batch.delete_in(&self.new, key).put_in(&self.deleted, key, "");
+        self.store.write(batch)
+    }
+
+    /// One entry of the old store, for the loader; whether it was still wanted.
+    fn load(&self, key: &[u8], value: &[u8]) -> Result<bool> {
+        let _alone = self.alone();
+        if self.new.contains_key(key)? || self.deleted.contains_key(key)? {
+            return Ok(false);
+        }
+        let mut batch = WriteBatch::new();
+        batch.put_in(&self.new, key, value);
+        self.store.write_with(batch, Durability::Buffered)?;
+        Ok(true)
+    }
+
+    /// All is loaded.
+    fn end(self) -> Result<Keyspace> {
+        self.store.flush()?;
+        self.store.drop_keyspace("deleted-while-loading")?;
+        Ok(self.new)
+    }
+}
+// ANCHOR_END: live
+
 fn main() -> Result<()> {
     let dir = std::env::temp_dir().join(format!("nori-migrate-{}", std::process::id()));
     // The old store of this example is a map in memory.
@@ -74,6 +133,30 @@ fn main() -> Result<()> {
     let metrics = store.metrics();
     println!("{} bytes of user data became {} in tables", metrics.user_bytes, metrics.table_bytes);
     drop(users);
+
+    let moving = Moving::begin(&store, "orders")?;
+    let skipped = std::thread::scope(|scope| -> Result<usize> {
+        let loader = scope.spawn(|| {
+            let loads = entries().take(2000).map(|(key, value)| moving.load(&key, &value));
+            loads.collect::<Result<Vec<bool>>>()
+        });
+        // Meanwhile the program goes on.
+        for i in (0..2000_u32).rev().step_by(100) {
+            moving.put(format!("user:{i:08}").as_bytes(), b"newer")?;
+            moving.delete(format!("user:{:08}", i - 1).as_bytes())?;
+        }
+        let loaded = loader.join().expect("the loader does not panic")?;
+        Ok(loaded.iter().filter(|was_loaded| !**was_loaded).count())
+    })?;
+    let orders = moving.end()?;
+    println!(
+        "{} entries moved while 40 changed; {skipped} were newer already",
+        orders.iter().count()
+    );
+    assert_eq!(orders.iter().count(), 2000 - 20);
+    assert_eq!(orders.get("user:00001999")?.as_deref(), Some(&b"newer"[..]));
+    assert_eq!(orders.get("user:00001998")?, None);
+    drop(orders);
     store.close()?;
     Lsm::destroy(&dir)
 }

@@ -3,7 +3,11 @@
 //!
 //! `cargo run -p nori-examples --bin sessions`
 
+// A program of a user: its locks are the standard library's.
+#![allow(clippy::disallowed_types)]
+
 use nori_lsm::{Config, Durability, Keyspace, Lsm, Result, WriteBatch};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 // ANCHOR: sessions
@@ -12,6 +16,8 @@ struct Sessions {
     store: Lsm,
     by_token: Keyspace,
     by_end: Keyspace,
+    /// Changes are one at a time: what they read must still be so when they write.
+    changes: Mutex<()>,
 }
 
 /// End and token: what ends first sorts first.
@@ -28,11 +34,16 @@ fn parts(stored: &[u8]) -> (u64, &[u8]) {
 impl Sessions {
     fn open(store: Lsm) -> Result<Sessions> {
         let (by_token, by_end) = (store.keyspace("sessions")?, store.keyspace("sessions-by-end")?);
-        Ok(Sessions { store, by_token, by_end })
+        Ok(Sessions { store, by_token, by_end, changes: Mutex::default() })
     }
 
-    /// Begins a session, or makes it last longer. For each token one caller at a time.
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a session, or makes it last longer.
     fn set(&self, token: &str, data: &str, end: u64) -> Result<()> {
+        let _alone = self.change();
         let mut batch = WriteBatch::new();
         if let Some(old) = self.by_token.get(token)? {
             batch.delete_in(&self.by_end, end_key(parts(&old).0, token));
@@ -51,8 +62,9 @@ impl Sessions {
         Ok(live.map(|stored| parts(&stored).1.to_vec()))
     }
 
-    /// Removes some of what is over; how many. Call it now and then, from one place.
+    /// Removes some of what is over; how many.
     fn sweep(&self, now: u64) -> Result<usize> {
+        let _alone = self.change();
         let mut batch = WriteBatch::new();
         let mut removed = 0;
         for entry in self.by_end.range(..=end_key(now, "\u{10ffff}")).take(1000) {
@@ -102,7 +114,7 @@ fn main() -> Result<()> {
     assert_eq!(sessions.by_token.iter().count(), 1500);
     assert_eq!(sessions.by_end.iter().count(), 1500);
 
-    let Sessions { store, by_token, by_end } = sessions;
+    let Sessions { store, by_token, by_end, .. } = sessions;
     drop((by_token, by_end));
     store.close()?;
     Lsm::destroy(&dir)
