@@ -50,6 +50,18 @@ pub(crate) fn doctest(context: &Context, _: &[String]) -> Result<(), Failure> {
     counted(context, &mut command, "an example in a doc comment is out of date: mend it")
 }
 
+/// The features of `nori-lsm` that are off by default, seen by clippy and by tests of their own.
+pub(crate) fn features(context: &Context, _: &[String]) -> Result<(), Failure> {
+    let mut command = shell::cargo(&context.workspace.root);
+    // The targets that `test` does not build: the library with all features, and their tests.
+    command.args(["clippy", "-p", "nori-lsm", "--all-features", "--lib", "--test", "published"]);
+    command.args(["--quiet", "--", "-D", "warnings"]);
+    shell::run(&mut command, "follow clippy's advice; allow a lint only with a reason beside it")?;
+    let mut command = shell::cargo(&context.workspace.root);
+    command.args(["test", "-p", "nori-lsm", "--all-features", "--test", "published", "--quiet"]);
+    counted(context, &mut command, "what a feature publishes is what the store says without it")
+}
+
 /// Runs a test command, adds its tests to the tally, and refuses a run without any.
 fn counted(context: &Context, command: &mut Command, remedy: &str) -> Result<(), Failure> {
     let shown = shell::shown(command);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{api, cargo_steps, docs, examples, layers, loom, schedules, tidy};
+use crate::{api, cargo_steps, docs, examples, layers, loom, package, schedules, tidy};
 
 /// One check.
 pub(crate) struct Step {
@@ -31,6 +31,11 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "test", about: "unit and integration tests [ARGS..]", run: cargo_steps::test },
     Step { name: "doctest", about: "the examples in the docs run", run: cargo_steps::doctest },
     Step {
+        name: "features",
+        about: "what is off by default: built, tested",
+        run: cargo_steps::features,
+    },
+    Step {
         name: "examples",
         about: "every example runs and cleans up [NAME..]",
         run: examples::step,
@@ -41,6 +46,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "schedules",
         about: "threads of the whole engine under shuttle [--seeds N] [--minutes N]",
         run: schedules::step,
+    },
+    Step {
+        name: "package",
+        about: "crates are fit to be published [--verify]",
+        run: package::step,
     },
     Step { name: "docs", about: "rustdoc and the book, links and includes", run: docs::step },
     Step {

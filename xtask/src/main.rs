@@ -20,6 +20,7 @@ mod libfuzzer;
 mod long;
 mod loom;
 mod mutants;
+mod package;
 mod plants;
 mod rust_text;
 mod sanitize;

@@ -87,7 +87,8 @@ impl Workspace {
     }
 }
 
-fn json_of(command: &mut Command) -> Result<Value, Failure> {
+/// What a command prints, as JSON.
+pub(crate) fn json_of(command: &mut Command) -> Result<Value, Failure> {
     let output = command.output()?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Count keys.
     Count(CountArgs),
     /// Show what a store holds: files, slots, keyspaces.
-    Stats(StatsArgs),
+    Stats(StatsCommand),
     /// Show the slots: range, heat, budget of runs, traffic, amplifications.
     Slots(StatsArgs),
     /// Draw the slots: heat, runs against their budget, reads, writes, bytes.
@@ -90,6 +90,15 @@ pub(crate) struct RepairArgs {
     pub(crate) store: PathBuf,
     /// Where the new store is made: a directory that is missing or empty.
     pub(crate) into: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsCommand {
+    #[command(flatten)]
+    pub(crate) of: StatsArgs,
+    /// Print all numbers as text for Prometheus instead.
+    #[arg(long, conflicts_with_all = ["keyspace", "all_slots", "json"])]
+    pub(crate) prometheus: bool,
 }
 
 #[derive(Debug, Args)]

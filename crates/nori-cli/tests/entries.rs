@@ -119,6 +119,13 @@ fn a_store_is_looked_at_merged_and_removed() {
     assert!(stats["slots"].as_array().unwrap().len() >= 2, "{stats}");
     let text = dir.ok("stats s");
     assert!(text.contains("keyspaces") && text.contains("(first)"), "{text}");
+    let text = dir.ok("stats s --prometheus");
+    assert!(
+        text.contains("# TYPE nori_table_bytes gauge\nnori_table_bytes{store=\"s\"} "),
+        "{text}"
+    );
+    assert!(text.contains("nori_keyspace_slots{store=\"s\",keyspace=\"side\"} "), "{text}");
+    assert!(text.contains("nori_disk_bytes{store=\"s\",use=\"tables\"} "), "{text}");
     let side = dir.json("stats s --keyspace side");
     assert!(side["slots"].as_array().unwrap().iter().all(|slot| slot["keyspace"] == "side"));
     assert!(dir.ok("compact s --keyspace side").starts_with("merged in "));

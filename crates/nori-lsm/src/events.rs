@@ -1,13 +1,18 @@
 //! What a store tells of itself while it works.
 //!
-//! Events are made only while somebody listens. A listener that falls behind loses events and is
-//! told how many; it never slows the store down.
+//! Events are made only while somebody listens, or traces. A listener that falls behind loses
+//! events and is told how many; it never slows the store down.
+
+mod names;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
 
 use crate::metrics::PressureZone;
 use nori_env::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use nori_env::sync::channel::{Receiver, Sender, TrySendError, bounded};
 use nori_env::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::time::Duration;
 
 /// Events that may wait for one listener.
@@ -243,68 +248,6 @@ pub enum VizEvent {
     },
 }
 
-impl VizEvent {
-    /// The names of all kinds of events.
-    pub const NAMES: &[&str] = &[
-        "WalSynced",
-        "MemtableRotated",
-        "FlushStarted",
-        "Flush",
-        "CompactionStarted",
-        "Compaction",
-        "SlotSplit",
-        "SlotsMerged",
-        "HeatChanged",
-        "BanditSelection",
-        "BanditReward",
-        "PressureZone",
-        "StallBegan",
-        "StallEnded",
-        "KeyspaceCreated",
-        "KeyspaceDropped",
-        "CheckpointStarted",
-        "CheckpointEnded",
-        "SnapshotCreated",
-        "SnapshotReleased",
-        "TableCreated",
-        "TableDeleted",
-        "WalSegmentDeleted",
-        "Corruption",
-        "BackgroundError",
-    ];
-
-    /// The name of its kind, as serde writes it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            VizEvent::WalSynced { .. } => "WalSynced",
-            VizEvent::MemtableRotated { .. } => "MemtableRotated",
-            VizEvent::FlushStarted { .. } => "FlushStarted",
-            VizEvent::Flush { .. } => "Flush",
-            VizEvent::CompactionStarted { .. } => "CompactionStarted",
-            VizEvent::Compaction { .. } => "Compaction",
-            VizEvent::SlotSplit { .. } => "SlotSplit",
-            VizEvent::SlotsMerged { .. } => "SlotsMerged",
-            VizEvent::HeatChanged { .. } => "HeatChanged",
-            VizEvent::BanditSelection { .. } => "BanditSelection",
-            VizEvent::BanditReward { .. } => "BanditReward",
-            VizEvent::PressureZone { .. } => "PressureZone",
-            VizEvent::StallBegan { .. } => "StallBegan",
-            VizEvent::StallEnded { .. } => "StallEnded",
-            VizEvent::KeyspaceCreated { .. } => "KeyspaceCreated",
-            VizEvent::KeyspaceDropped { .. } => "KeyspaceDropped",
-            VizEvent::CheckpointStarted { .. } => "CheckpointStarted",
-            VizEvent::CheckpointEnded { .. } => "CheckpointEnded",
-            VizEvent::SnapshotCreated { .. } => "SnapshotCreated",
-            VizEvent::SnapshotReleased { .. } => "SnapshotReleased",
-            VizEvent::TableCreated { .. } => "TableCreated",
-            VizEvent::TableDeleted { .. } => "TableDeleted",
-            VizEvent::WalSegmentDeleted { .. } => "WalSegmentDeleted",
-            VizEvent::Corruption { .. } => "Corruption",
-            VizEvent::BackgroundError { .. } => "BackgroundError",
-        }
-    }
-}
-
 /// A duration as events tell it.
 pub(crate) fn micros(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
@@ -319,24 +262,43 @@ struct Listener {
 /// The listeners of a store.
 #[derive(Debug)]
 pub(crate) struct Events {
+    /// For those who trace: which store.
+    #[cfg(feature = "tracing")]
+    store: String,
     heard: AtomicBool,
     /// `None` once the store is closed.
     listeners: Mutex<Option<Vec<Listener>>>,
 }
 
-impl Default for Events {
-    fn default() -> Events {
-        Events { heard: AtomicBool::new(false), listeners: Mutex::new(Some(Vec::new())) }
-    }
-}
-
 impl Events {
+    /// Of the store at a path, with no listener yet.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+    pub(crate) fn of(root: &Path) -> Events {
+        Events {
+            #[cfg(feature = "tracing")]
+            store: root.display().to_string(),
+            heard: AtomicBool::new(false),
+            listeners: Mutex::new(Some(Vec::new())),
+        }
+    }
+
     /// Tells the listeners, if there are any.
     pub(crate) fn emit(&self, event: impl FnOnce() -> VizEvent) {
-        if !self.heard.load(Ordering::Relaxed) {
-            return;
+        let is_heard = self.heard.load(Ordering::Relaxed);
+        #[cfg(feature = "tracing")]
+        if trace::is_on() {
+            let event = event();
+            trace::tell(&self.store, &event);
+            return if is_heard {
+                self.send(event)
+            };
         }
-        let event = event();
+        if is_heard {
+            self.send(event());
+        }
+    }
+
+    fn send(&self, event: VizEvent) {
         let mut listeners = self.listeners.lock();
         let Some(listeners) = &mut *listeners else { return };
         listeners.retain(|listener| match listener.sender.try_send(event.clone()) {

@@ -1,6 +1,7 @@
 //! Facts about a store, for people and programs to look at.
 
 mod counters;
+mod families;
 mod latency;
 mod places;
 mod timers;

@@ -1,6 +1,6 @@
 //! What a store holds.
 
-use crate::args::StatsArgs;
+use crate::args::{StatsArgs, StatsCommand};
 use crate::commands::slots::slot_json;
 use crate::failure::Failure;
 use crate::machine;
@@ -25,9 +25,24 @@ struct Found {
 }
 
 /// `nori stats`
-pub(crate) fn stats(args: &StatsArgs, out: &mut Out) -> Result<(), Failure> {
+pub(crate) fn stats(command: &StatsCommand, out: &mut Out) -> Result<(), Failure> {
+    let args = &command.of;
+    if command.prometheus {
+        return print_prometheus(args, out);
+    }
     let found = stores::read(&args.store, |store| look(args, store))?;
     if out.json() { print_json(args, &found, out) } else { print(args, &found, out) }
+}
+
+/// For the textfile collector of a node exporter, or whoever reads that format.
+fn print_prometheus(args: &StatsArgs, out: &mut Out) -> Result<(), Failure> {
+    let name = args.store.display().to_string();
+    let labels = [("store", &*name)];
+    let text = stores::read(&args.store, |store| {
+        let metrics = store.metrics().to_prometheus_with(&labels);
+        Ok(metrics + &store.disk()?.to_prometheus_with(&labels))
+    })?;
+    out.raw(text.as_bytes())
 }
 
 fn look(args: &StatsArgs, store: &Lsm) -> Result<Found, Failure> {

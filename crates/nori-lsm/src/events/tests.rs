@@ -8,7 +8,7 @@ fn released(sequence: u64) -> VizEvent {
 
 #[test]
 fn a_slow_listener_loses_events_and_knows_how_many() {
-    let events = Events::default();
+    let events = Events::of(Path::new("/store"));
     events.emit(|| panic!("nobody listens"));
     let mut stream = events.listen();
     (0..WAITING_MAX as u64 + 5).for_each(|n| events.emit(|| released(n)));
@@ -20,7 +20,7 @@ fn a_slow_listener_loses_events_and_knows_how_many() {
 
 #[test]
 fn a_dropped_stream_is_forgotten() {
-    let events = Events::default();
+    let events = Events::of(Path::new("/store"));
     drop(events.listen());
     events.emit(|| released(1));
     events.emit(|| panic!("nobody listens any more"));

@@ -339,6 +339,8 @@ struct Parts {
 
 fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> Store {
     let Parts { active, sealed, version, last, report } = parts;
+    #[cfg(feature = "tracing")]
+    crate::events::trace::opened(&paths.root, writer.is_none(), &report);
     let fs = Arc::clone(&config.file_system);
     // Never 0, which "default" of any store stands for.
     let id = fs.random() | 1;
@@ -362,7 +364,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
     let now = config.clock.now();
     let brain = Brain::new(Scheduler::new(config.policy()), &view, now);
     brain.remember_all(learned::load(&*fs, &paths));
-    let gauge = Gauge::default();
+    let (gauge, events) = (Gauge::default(), Events::of(&paths.root));
     brain.tell_backlog(|backlog| gauge.set_backlog(&config, backlog));
     let view = reaper.defer(view);
     Store {
@@ -399,7 +401,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         closed: AtomicBool::new(false),
         cancelled: AtomicBool::new(false),
         orphans: Mutex::new(Vec::new()),
-        events: Events::default(),
+        events,
         counters: Counters::default(),
         health: HealthBook::default(),
         recovery: report,

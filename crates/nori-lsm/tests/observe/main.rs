@@ -4,6 +4,7 @@
 #[allow(dead_code)] // Each program takes what it needs.
 mod small;
 
+mod book;
 mod events;
 mod places;
 mod times;
