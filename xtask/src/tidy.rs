@@ -14,7 +14,7 @@
 //! Each published library has a README.md that is among its doctests, an api.txt, and one example
 //! whose name ends in `_alone`, which uses it by itself (8); no text file of the project points at
 //! papers that are not part of it (9); no two examples share a name, since cargo puts all of them
-//! into one folder (10).
+//! into one folder (10); no text file has marks of a merge in it (11).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,9 @@ pub(crate) fn step(context: &Context, args: &[String]) -> Result<(), Failure> {
     for path in text_files(workspace) {
         if wanted(&path) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
-            findings.extend(rules::foreign_words(&workspace.relative(&path), &text));
+            let name = workspace.relative(&path);
+            findings.extend(rules::foreign_words(&name, &text));
+            findings.extend(rules::merge_marks(&name, &text));
         }
     }
     Failure::of_findings(&findings, REMEDY)?;

@@ -20,6 +20,9 @@ const LEFTOVER_MACROS: &[&str] = &["todo!", "unimplemented!", "dbg!"];
 const FOREIGN_WORDS: &[&str] =
     &[concat!("../", "shared"), concat!("DESIGN", ".md"), concat!("POLICY", ".md")];
 
+/// What git writes where two sides changed the same lines.
+const MERGE_MARKS: &[&str] = &[concat!("<<<<", "<<< "), concat!(">>>>", ">>> ")];
+
 /// One Rust file under the rules.
 pub(super) struct SourceFile<'a> {
     name: &'a str,
@@ -195,6 +198,15 @@ pub(super) fn foreign_words(name: &str, text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Rule 11, for text files of any kind: what a merge left behind.
+pub(super) fn merge_marks(name: &str, text: &str) -> Vec<String> {
+    let is_mark = |line: &str| MERGE_MARKS.iter().any(|mark| line.starts_with(mark));
+    let lines = text.lines().enumerate().filter(|(_, line)| is_mark(line));
+    lines
+        .map(|(i, _)| format!("{name}:{}: a mark of a merge; choose a side, or both", i + 1))
+        .collect()
 }
 
 /// Where `word` stands by itself, not as a part of a longer name.

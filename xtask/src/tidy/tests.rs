@@ -1,6 +1,6 @@
 //! Each rule of `tidy` with a file that breaks it, and one that only looks as if it did.
 
-use super::rules::{SourceFile, declares_test_module, foreign_words};
+use super::rules::{SourceFile, declares_test_module, foreign_words, merge_marks};
 use super::same_names;
 use std::path::PathBuf;
 
@@ -110,4 +110,12 @@ fn two_examples_do_not_share_a_name() {
     assert!(same_names(&paths(&["a/examples/a_alone.rs", "b/examples/b_alone.rs"])).is_empty());
     let found = same_names(&paths(&["a/examples/speed.rs", "b/examples/speed.rs"]));
     assert!(found.len() == 1 && found[0].starts_with("b/examples/speed.rs: "), "{found:#?}");
+}
+
+#[test]
+fn marks_of_a_merge_are_found() {
+    let marks = concat!("a\n<<<<", "<<< HEAD\nb\n====", "===\nc\n>>>>", ">>> other\n");
+    let found = merge_marks("a.md", marks);
+    assert!(found.len() == 2 && found[0].starts_with("a.md:2: "), "{found:#?}");
+    assert!(merge_marks("a.md", "a <<<<<<< b\n# Title\n=======\n").is_empty());
 }
