@@ -2,6 +2,7 @@
 
 mod copies;
 mod observe;
+mod place;
 
 use crate::config::{Config, Durability};
 use crate::cursor::Cursor;
