@@ -2,6 +2,7 @@
 //!
 //! [`Backups`] is a place with generations of one store. A backup copies only the tables that the
 //! place lacks; each generation can be restored by itself, and every byte of it is checked then.
+//! [`export`] writes the entries of a store as a stream, [`import`] reads them into another one.
 //!
 //! 1. A generation exists if and only if its list is durable, and then everything it names is.
 //! 2. Whatever interrupts a backup, a removal or a restore, the generations that were there before
@@ -19,6 +20,7 @@ mod media;
 mod progress;
 mod restore;
 mod staging;
+mod stream;
 mod sum;
 mod sweep;
 
@@ -28,3 +30,4 @@ pub use error::{Error, Result};
 pub use generation::GenerationInfo;
 pub use make::{BackupOptions, BackupReport};
 pub use progress::Progress;
+pub use stream::{StreamFormat, StreamTally, export, import};

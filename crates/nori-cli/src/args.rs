@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+pub(crate) use backup::{BackupArgs, CheckpointArgs, RestoreArgs};
 pub(crate) use bench::{BenchArgs, BenchKind, Compressor};
 use clap::{Args, Parser, Subcommand};
 pub(crate) use curves::CurvesArgs;
@@ -9,13 +10,16 @@ pub(crate) use hotspot::HotspotArgs;
 pub(crate) use overload::OverloadArgs;
 pub(crate) use reads::ReadsArgs;
 use std::path::PathBuf;
+pub(crate) use stream::{ExportArgs, ImportArgs, StreamForm};
 
+mod backup;
 mod bench;
 mod curves;
 mod entries;
 mod hotspot;
 mod overload;
 mod reads;
+mod stream;
 
 /// See, fill, check and measure a nori store.
 ///
@@ -56,6 +60,16 @@ pub(crate) enum Command {
     Verify(StoreArgs),
     /// Make a new store from what can be read of a damaged one, which stays as it is.
     Repair(RepairArgs),
+    /// Copy a store into a directory that opens as one; tables are linked where that can be done.
+    Checkpoint(CheckpointArgs),
+    /// Make a generation of a store; only what the target lacks is copied, and checked.
+    Backup(BackupArgs),
+    /// Make a store of a generation; every byte is checked.
+    Restore(RestoreArgs),
+    /// Write the entries of a store as a stream, to a file or to stdout.
+    Export(ExportArgs),
+    /// Put the entries of a stream into a store. Again and again gives the same.
+    Import(ImportArgs),
     /// Merge everything into one sorted run per slot.
     Compact(CompactArgs),
     /// Remove a store: its files, and its directory if nothing else is in it.

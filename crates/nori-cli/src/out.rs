@@ -44,6 +44,11 @@ impl Out {
         Ok(self.stdout.write_all(bytes)?)
     }
 
+    /// Where bytes as they are go, for who writes many.
+    pub(crate) fn writer(&mut self) -> &mut dyn Write {
+        &mut self.stdout
+    }
+
     /// The one JSON document of a command.
     pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;

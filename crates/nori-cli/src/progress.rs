@@ -65,6 +65,12 @@ impl Progress {
         self.bar.inc(n);
     }
 
+    /// So much is done, of so much in all.
+    pub(crate) fn set(&self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+    }
+
     /// What is being worked on.
     pub(crate) fn note(&self, note: impl Display) {
         if !self.bar.is_hidden() {

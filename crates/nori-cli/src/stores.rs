@@ -1,7 +1,7 @@
 //! Opening stores, to read beside others and to write alone.
 
 use crate::failure::Failure;
-use nori_lsm::{Config, Error, ErrorKind, Keyspace, KeyspaceView, Lsm};
+use nori_lsm::{Background, Config, Error, ErrorKind, Keyspace, KeyspaceView, Lsm};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -115,6 +115,15 @@ pub(crate) fn open_existing_with(
     Lsm::open_with(path, config).map_err(|error| explain(path, error))
 }
 
+/// Opens a store to copy all of it: alone and without merging anything, or, where another process
+/// has it open, to read.
+pub(crate) fn open_to_copy(path: &Path) -> Result<Lsm, Failure> {
+    match open_existing_with(path, |config| config.background(Background::Manual)) {
+        Err(Failure::Store(error)) if error.kind() == ErrorKind::Locked => open_read_only(path),
+        opened => opened,
+    }
+}
+
 /// Reads every byte of a store that nobody has open.
 pub(crate) fn verify(
     path: &Path,
@@ -151,6 +160,7 @@ fn refuse_foreign(path: &Path) -> Result<(), Failure> {
         let known = ["LOCK", "CURRENT", "HEAT", "REPAIRING", "wal", "sst", "lost"]
             .contains(&&*name)
             || name.starts_with("MANIFEST-")
+            || name.starts_with("backup-")
             || name.ends_with(".tmp");
         if !known {
             return Err(Failure::Usage(format!(

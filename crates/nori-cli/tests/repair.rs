@@ -52,7 +52,7 @@ fn an_unfinished_repair_is_told() {
     assert!(!dir.path("new/REPAIRING").exists());
     dir.write("new/REPAIRING", "nori-repair");
     for command in ["scan new", "put new key value", "verify new", "repair s new"] {
-        dir.run(command).fails(1, "an unfinished repair. Unless it is still running, remove");
+        dir.run(command).fails(1, "an unfinished repair or restore. Unless it is still");
     }
     dir.ok("destroy new");
     dir.ok("repair s new");

@@ -84,11 +84,11 @@ pub enum Error {
         /// The first failure.
         cause: Arc<str>,
     },
-    /// A repair that fills this directory goes on or was ended before its end: what is in it is
-    /// no whole store.
+    /// A repair, or a restore of a backup, that fills this directory goes on or was ended before
+    /// its end: what is in it is no whole store.
     #[error(
-        "{}: an unfinished repair. Unless it is still running, remove the directory and repair \
-         again.", path.display()
+        "{}: an unfinished repair or restore. Unless it is still running, remove the directory and \
+         do it again.", path.display()
     )]
     UnfinishedRepair {
         /// The directory.

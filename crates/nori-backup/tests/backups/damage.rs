@@ -136,7 +136,7 @@ fn a_damaged_table_of_the_store_is_named_and_no_generation_is_made() {
     let file = path.file_name().unwrap().to_string_lossy();
     assert!(error.is_corruption() && error.to_string().contains(&*file), "{error}");
     assert!(error.to_string().contains("/db/backup-"), "of the store's: {error}");
-    assert_eq!(rig.backups.numbers().unwrap(), []);
+    assert!(rig.backups.numbers().unwrap().is_empty());
     assert!(disk.corrupt(path, 30, 2));
     rig.backup(&keep(2));
     rig.check_all();

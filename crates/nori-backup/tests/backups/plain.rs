@@ -125,7 +125,7 @@ fn who_watches_sees_all_bytes_and_may_end_it() {
         if progress.files_done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert!(matches!(cancelled, Err(Error::Cancelled)));
-    assert_eq!(rig.backups.numbers().unwrap(), []);
+    assert!(rig.backups.numbers().unwrap().is_empty());
     let left = disk.files().into_iter().filter(|(path, _)| path.starts_with("/db/backup-"));
     assert_eq!(left.count(), 0, "the staged checkpoint stayed");
     let mut last = told[0];

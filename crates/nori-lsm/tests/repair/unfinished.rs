@@ -193,8 +193,8 @@ fn an_unfinished_repair_as_the_source_is_told_of() {
     assert_eq!(refused.kind(), ErrorKind::UnfinishedRepair);
     assert_eq!(
         refused.to_string(),
-        "/store: an unfinished repair. Unless it is still running, remove the directory and repair \
-         again."
+        "/store: an unfinished repair or restore. Unless it is still running, remove the \
+         directory and do it again."
     );
     let report = Lsm::repair_with(ROOT, INTO, on).expect("repairs");
     assert!(report.warnings[0].contains("an unfinished repair left"), "{report:?}");
