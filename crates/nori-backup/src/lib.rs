@@ -31,3 +31,7 @@ pub use generation::GenerationInfo;
 pub use make::{BackupOptions, BackupReport};
 pub use progress::Progress;
 pub use stream::{StreamFormat, StreamTally, export, import};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
