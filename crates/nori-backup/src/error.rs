@@ -141,6 +141,7 @@ impl From<nori_lsm::Error> for Error {
             nori_lsm::Error::Corruption { path, offset, what, expected, found } => {
                 Error::Corruption { path, offset, what, expected, found }
             }
+            nori_lsm::Error::Cancelled => Error::Cancelled,
             other => Error::Store(other),
         }
     }

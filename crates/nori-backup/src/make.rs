@@ -112,7 +112,7 @@ impl Backups {
         let _lock = self.lock()?;
         let (known, last) = self.known_tables()?;
         let mut report = BackupReport::default();
-        let staging = Staging::make(&self.fs, store, self.id)?;
+        let staging = Staging::make(&self.fs, store, self.id, watch)?;
         let mut making = Making { backups: self, options, known, report: &mut report };
         let list = making.generation(&staging, last + 1, watch)?;
         report.generation = list.info();

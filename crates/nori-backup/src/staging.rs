@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::generation::SmallFile;
+use crate::progress::{Progress, Watch};
 use nori_env::sync::Arc;
 use nori_env::{File, FileSystem, OpenMode};
 use nori_lsm::Lsm;
@@ -24,11 +25,18 @@ pub(crate) struct Staging {
 
 impl Staging {
     /// Makes the checkpoint, and reads what it consists of.
-    pub(crate) fn make(fs: &Arc<dyn FileSystem>, store: &Lsm, id: u64) -> Result<Staging> {
+    pub(crate) fn make(
+        fs: &Arc<dyn FileSystem>,
+        store: &Lsm,
+        id: u64,
+        watch: Watch<'_>,
+    ) -> Result<Staging> {
         let root = store.path().join(format!("backup-{id:016x}"));
         remove_checkpoint(&**fs, &root)?;
         let made = Made { fs, root: &root };
-        let sequence = store.checkpoint(&root)?.sequence;
+        // Nothing is copied into the place yet; whoever watches may only end it.
+        let info = store.checkpoint_with(&root, &mut |_| watch(&Progress::default()))?;
+        let sequence = info.sequence;
         let loaded = Manifest::load(&**fs, &root)?;
         let current = root.join(FileName::Current.to_string());
         let version = loaded.ok_or_else(|| Error::missing(&current, "a checkpoint"))?.version;

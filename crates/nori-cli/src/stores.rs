@@ -115,12 +115,20 @@ pub(crate) fn open_existing_with(
     Lsm::open_with(path, config).map_err(|error| explain(path, error))
 }
 
-/// Opens a store to copy all of it: alone and without merging anything, or, where another process
-/// has it open, to read.
-pub(crate) fn open_to_copy(path: &Path) -> Result<Lsm, Failure> {
+/// Runs something on a store that copies all of it: opened alone and without merging anything,
+/// or, where another process has it open, to read. It may be run again as that of [`read`].
+pub(crate) fn copy<T>(
+    path: &Path,
+    mut work: impl FnMut(&Lsm) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     match open_existing_with(path, |config| config.background(Background::Manual)) {
-        Err(Failure::Store(error)) if error.kind() == ErrorKind::Locked => open_read_only(path),
-        opened => opened,
+        Err(Failure::Store(error)) if error.kind() == ErrorKind::Locked => read(path, work),
+        Err(failure) => Err(failure),
+        Ok(store) => {
+            let done = work(&store)?;
+            store.close()?;
+            Ok(done)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ fn filled() -> Dir {
 fn a_checkpoint_is_a_store() {
     let dir = filled();
     let told = dir.ok("checkpoint s copy");
-    assert!(told.contains("are a store in copy, as of write 20"), "{told}");
+    assert!(told.contains("of log are a store in copy, as of write 20"), "{told}");
     assert_eq!(dir.ok("scan copy"), dir.ok("scan s"));
     assert!(dir.ok("verify copy").contains("every byte is as it was written"));
     dir.run("checkpoint s copy").fails(1, "not empty");
@@ -103,4 +103,27 @@ fn wrong_calls_are_refused() {
     dir.run("backup s full").fails(1, "letter.txt");
     dir.ok("backup s target");
     dir.run("restore target s").fails(1, "not empty");
+}
+
+/// A live process has the store: it is copied beside it, as it was when it was opened.
+#[test]
+fn a_store_that_another_process_has_open_is_copied() {
+    let dir = filled();
+    let open = nori_lsm::Lsm::open(dir.path("s")).unwrap();
+    open.put("key-20", "not in a table").unwrap();
+    for command in ["checkpoint s copy", "backup s target", "restore target new"] {
+        dir.ok(command);
+    }
+    open.put("key-21", "later").unwrap();
+    for copy in ["copy", "new"] {
+        assert!(dir.ok(&format!("verify {copy}")).contains("every byte is as it was written"));
+        let scan = dir.ok(&format!("scan {copy}"));
+        assert!(scan.contains("not in a table") && !scan.contains("later"), "{scan}");
+    }
+    // What looks at slots works beside it, too.
+    for command in ["slots s", "heat s", "why s", "stats s"] {
+        dir.ok(command);
+    }
+    open.close().unwrap();
+    assert!(dir.ok("verify s").contains("every byte is as it was written"));
 }

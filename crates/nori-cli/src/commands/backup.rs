@@ -7,7 +7,6 @@ use crate::progress::Progress;
 use crate::table::Table;
 use crate::{stores, units};
 use nori_backup::{BackupOptions, BackupReport, Backups, GenerationInfo};
-use nori_lsm::{Error, ErrorKind};
 use serde_json::json;
 use std::io;
 use std::ops::ControlFlow;
@@ -17,20 +16,23 @@ use std::time::Instant;
 /// `nori checkpoint`
 pub(crate) fn checkpoint(args: &CheckpointArgs, out: &mut Out) -> Result<(), Failure> {
     let started = Instant::now();
-    let store = stores::open_to_copy(&args.store)?;
-    let info = {
-        let _progress = Progress::spinner(out, "copying");
-        store.checkpoint(&args.dir).map_err(|error| beside(&args.store, error.into()))?
-    };
-    store.close()?;
+    let bar = Bar::new(out, "copying");
+    let info = stores::copy(&args.store, |store| {
+        let info = store.checkpoint_with(&args.dir, &mut |at| {
+            bar.show(at.bytes_done, at.bytes, at.files_done, at.files)
+        })?;
+        Ok(info)
+    })?;
+    drop(bar);
     let seconds = started.elapsed().as_secs_f64();
     if out.json() {
         return out.document(&json!({ "checkpoint": info, "seconds": seconds }));
     }
     out.line(format!(
-        "{} with {} are a store in {}, as of write {}",
+        "{} with {} and {} of log are a store in {}, as of write {}",
         units::plural(info.tables, "table", "tables"),
         units::bytes(info.bytes),
+        units::bytes(info.log_bytes),
         args.dir.display(),
         info.sequence
     ))
@@ -60,15 +62,14 @@ pub(crate) fn backup(args: &BackupArgs, out: &mut Out) -> Result<(), Failure> {
 
 fn make(args: &BackupArgs, store_dir: &Path, target: &Path, out: &mut Out) -> Result<(), Failure> {
     let started = Instant::now();
-    let store = stores::open_to_copy(store_dir)?;
-    let backups = Backups::create(target)?;
     let options = BackupOptions::default().keep(Some(args.keep)).verify(args.verify);
-    let progress = Bar::new(out, "copying");
-    let report = backups
-        .backup_with(&store, &options, &mut |at| progress.show(at))
-        .map_err(|error| beside(store_dir, error.into()))?;
-    drop(progress);
-    store.close()?;
+    let bar = Bar::new(out, "copying");
+    let report = stores::copy(store_dir, |store| {
+        // Made behind the store's opening: a slip in its name makes nothing.
+        let backups = Backups::create(target)?;
+        Ok(backups.backup_with(store, &options, &mut |at| bar.of(at))?)
+    })?;
+    drop(bar);
     let seconds = started.elapsed().as_secs_f64();
     if out.json() {
         return out.document(&json!({ "backup": report, "seconds": seconds }));
@@ -163,7 +164,7 @@ fn check(target: &Path, out: &mut Out) -> Result<(), Failure> {
     let started = Instant::now();
     let backups = Backups::open(target)?;
     let progress = Bar::new(out, "checking");
-    let report = backups.check_with(&mut |at| progress.show(at))?;
+    let report = backups.check_with(&mut |at| progress.of(at))?;
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     if out.json() {
@@ -200,7 +201,7 @@ pub(crate) fn restore(args: &RestoreArgs, out: &mut Out) -> Result<(), Failure> 
         Failure::failed(format!("{}: there is no generation yet", args.target.display()))
     })?;
     let progress = Bar::new(out, "restoring");
-    let info = backups.restore_with(generation, &args.dir, &mut |at| progress.show(at))?;
+    let info = backups.restore_with(generation, &args.dir, &mut |at| progress.of(at))?;
     drop(progress);
     if out.json() {
         return out.document(&json!({ "restored": info }));
@@ -216,19 +217,6 @@ pub(crate) fn restore(args: &RestoreArgs, out: &mut Out) -> Result<(), Failure> 
     ))
 }
 
-/// Says of a store that another process has open what can be done.
-fn beside(store: &Path, failure: Failure) -> Failure {
-    let is_read_only = |error: &Error| error.kind() == ErrorKind::ReadOnly;
-    if !matches!(&failure, Failure::Store(error) if is_read_only(error)) {
-        return failure;
-    }
-    Failure::failed(format!(
-        "{}: the store is open in another process. Close it there, or let that process do it: \
-         Lsm::checkpoint of nori-lsm, Backups::backup of nori-backup work while it writes.",
-        store.display()
-    ))
-}
-
 impl From<nori_backup::Error> for Failure {
     fn from(error: nori_backup::Error) -> Failure {
         match error {
@@ -237,6 +225,9 @@ impl From<nori_backup::Error> for Failure {
                 if source.kind() == io::ErrorKind::BrokenPipe =>
             {
                 Failure::ClosedPipe
+            }
+            nori_backup::Error::Io { op, path, source } => {
+                Failure::Store(nori_lsm::Error::Io { op, path, source })
             }
             other => Failure::failed(other),
         }
@@ -251,9 +242,13 @@ impl Bar {
         Bar(Progress::bytes(out, what, 0))
     }
 
-    fn show(&self, at: &nori_backup::Progress) -> ControlFlow<()> {
-        self.0.set(at.bytes_done, at.bytes);
-        self.0.note(format!("{} of {}", at.files_done, units::plural(at.files, "file", "files")));
+    fn of(&self, at: &nori_backup::Progress) -> ControlFlow<()> {
+        self.show(at.bytes_done, at.bytes, at.files_done, at.files)
+    }
+
+    fn show(&self, done: u64, bytes: u64, files_done: u64, files: u64) -> ControlFlow<()> {
+        self.0.set(done, bytes);
+        self.0.note(format!("{files_done} of {}", units::plural(files, "file", "files")));
         ControlFlow::Continue(())
     }
 }
