@@ -5,7 +5,7 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{benches, coverage, libfuzzer, mutants, plants, sanitize, shell, suites};
+use crate::{benches, coverage, drill, libfuzzer, mutants, plants, sanitize, shell, suites};
 
 /// One long run.
 pub(crate) struct Long {
@@ -58,6 +58,11 @@ pub(crate) const LONG: &[Long] = &[
         name: "coverage",
         about: "lines of the crates that hold data, run by the tests of ci",
         work: Work::Own(coverage::coverage),
+    },
+    Long {
+        name: "backup-drill",
+        about: "backups and checkpoints under load, each compared to the byte [--gb N]",
+        work: Work::Own(drill::backup_drill),
     },
     Long {
         name: "fuzz",

@@ -13,6 +13,7 @@ mod cargo_steps;
 mod ci;
 mod coverage;
 mod docs;
+mod drill;
 mod examples;
 mod failure;
 mod layers;

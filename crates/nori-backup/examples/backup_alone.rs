@@ -8,12 +8,14 @@ fn main() -> Result<()> {
     let (store_dir, target, restored_dir) =
         (dir.join("store"), dir.join("backups"), dir.join("new"));
     let store = Lsm::open(&store_dir)?;
+    // ANCHOR: backup
     let backups = Backups::create(&target)?;
     for day in ["monday", "tuesday"] {
         store.put("day", day)?;
         let report = backups.backup(&store, &BackupOptions::default())?;
         println!("{day}: generation {}", report.generation.generation);
     }
+    // ANCHOR_END: backup
     store.close()?;
     let oldest = backups.numbers()?[0];
     backups.restore(oldest, &restored_dir)?;

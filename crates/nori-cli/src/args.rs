@@ -7,6 +7,7 @@ pub(crate) use curves::CurvesArgs;
 pub(crate) use entries::{CountArgs, Form, GetArgs, KeyArgs, KeyspaceArgs, PutArgs};
 pub(crate) use entries::{RangeArgs, ScanArgs};
 pub(crate) use hotspot::HotspotArgs;
+pub(crate) use inspect::{DumpArgs, DumpKind, EstimateArgs, LayoutArgs};
 pub(crate) use overload::OverloadArgs;
 pub(crate) use reads::ReadsArgs;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ mod bench;
 mod curves;
 mod entries;
 mod hotspot;
+mod inspect;
 mod overload;
 mod reads;
 mod stream;
@@ -56,6 +58,12 @@ pub(crate) enum Command {
     Heat(StatsArgs),
     /// Tell why the last merges were done, and what came of them.
     Why(WhyArgs),
+    /// Show which tables hold which keys: slots, their runs, the runs' tables.
+    Layout(LayoutArgs),
+    /// Tell about how many bytes and entries a range of keys has, from indexes alone.
+    Estimate(EstimateArgs),
+    /// Show what stands in one file, and where it cannot be read.
+    Dump(DumpArgs),
     /// Read every byte of a store and check it; it need not open.
     Verify(StoreArgs),
     /// Make a new store from what can be read of a damaged one, which stays as it is.

@@ -1,7 +1,9 @@
 //! The commands that work on one store.
 
 pub(crate) mod backup;
+pub(crate) mod dump;
 pub(crate) mod entries;
+pub(crate) mod layout;
 pub(crate) mod load_dir;
 pub(crate) mod ranges;
 pub(crate) mod repair;

@@ -94,6 +94,18 @@ impl From<nori_lsm::Error> for Failure {
     }
 }
 
+macro_rules! from_lower {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                Failure::Store(error.into())
+            }
+        }
+    )*};
+}
+
+from_lower!(nori_wal::Error, nori_manifest::Error, nori_sstable::Error);
+
 /// Only writing to stdout is converted without saying what was done.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {

@@ -17,6 +17,7 @@ fn a_flipped_byte_anywhere_is_an_error_that_names_the_file() {
     let (disk, mut rig) = Rig::on_memory(11);
     for _ in 0..2 {
         rig.write(15);
+        rig.store.flush().unwrap();
         rig.backup(&keep(2));
     }
     let (mut flips, mut both) = (0, 0);
