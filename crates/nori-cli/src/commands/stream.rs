@@ -8,14 +8,14 @@ use crate::{stores, units};
 use nori_backup::{StreamFormat, StreamTally, export as write_stream, import as read_stream};
 use serde_json::json;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// `nori export`. What is told of it goes to stderr where the stream goes to stdout.
+/// `nori export`. Where the stream goes to stdout, a person is told on stderr, and nobody else.
 pub(crate) fn export(args: &ExportArgs, out: &mut Out) -> Result<(), Failure> {
     let (started, is_stdout) = (Instant::now(), args.output == Path::new("-"));
     if is_stdout && out.json() {
@@ -43,6 +43,10 @@ pub(crate) fn export(args: &ExportArgs, out: &mut Out) -> Result<(), Failure> {
     let seconds = started.elapsed().as_secs_f64();
     if !is_stdout {
         return tell("exported", &tally, seconds, out);
+    }
+    // A person who watches is told; a script has the end frame.
+    if !io::stderr().is_terminal() {
+        return Ok(());
     }
     // Where stderr is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "exported {}", in_words(&tally, seconds));
