@@ -71,6 +71,7 @@ mod super_version;
 mod verify;
 mod view;
 mod walk;
+mod weak;
 
 pub use batch::WriteBatch;
 pub use changes::{Change, ChangedKey, Changes};
@@ -85,13 +86,14 @@ pub use keyspace::Keyspace;
 pub use ledger::SlotLedger;
 pub use lsm::Lsm;
 pub use metrics::{
-    Decision, DiskInfo, KeyspaceInfo, Latencies, Latency, LatencyBucket, MemoryInfo, Metrics,
-    PinInfo, PinKind, PressureInfo, PressureZone, RecoveryReport, SlotInfo,
+    Decision, DiskInfo, KeyspaceInfo, Latencies, Latency, LatencyBucket, MemoryInfo, MergeInfo,
+    Metrics, PinInfo, PinKind, PressureInfo, PressureZone, RecoveryReport, SlotInfo,
 };
 pub use repair::{LostKey, LostPart, RepairReport};
 pub use snapshot::{KeyspaceView, Snapshot};
 pub use storage::{MemStorage, Storage, StorageSnapshot};
 pub use verify::{FilesRead, Finding, VerifyReport};
+pub use weak::{Facts, WeakLsm};
 
 #[doc(hidden)]
 pub use heat::count_reads;

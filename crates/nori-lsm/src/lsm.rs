@@ -48,7 +48,7 @@ pub struct Lsm {
 }
 
 impl Lsm {
-    fn handle(&self) -> &Arc<Handle> {
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
         self.default.handle()
     }
 

@@ -175,3 +175,19 @@ pub struct Decision {
     /// How long it took.
     pub elapsed: Duration,
 }
+
+/// A merge that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MergeInfo {
+    /// The slot whose runs are merged.
+    pub slot: u64,
+    /// How many runs.
+    pub runs: usize,
+    /// Bytes of their tables; estimated where a table serves several slots.
+    pub table_bytes: u64,
+    /// Bytes of entries read so far, not compressed as tables may be; told every 256 KiB.
+    pub entry_bytes_read: u64,
+    /// How long it has run.
+    pub elapsed: Duration,
+}

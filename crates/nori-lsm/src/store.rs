@@ -28,6 +28,7 @@ mod keyspaces;
 mod learned;
 mod log;
 mod maintain;
+mod merging;
 mod open;
 mod panics;
 mod places;

@@ -13,7 +13,7 @@ use crate::metrics::{Counters, Decision};
 use crate::plant::{Plant, Point, meanwhile, planted};
 use crate::store::jobs::Held;
 use crate::store::state::{Store, Writer};
-use nori_compaction::{Output, Retain};
+use nori_compaction::{Destination, Output, Retain};
 use nori_env::sync::Arc;
 use nori_env::sync::atomic::Ordering;
 use nori_manifest::{Run, Slot, SlotId, TableRef, VersionEdit};
@@ -282,8 +282,11 @@ impl Store {
             runs: job.count as u64,
             runs_before: job.slot.runs.len() as u64,
         });
+        let listed = self.merging.begin(id.0, job.count, bytes_read, start);
+        let progress = |bytes| listed.read(bytes);
         let output = self.with_destination(true, cut_bytes, |to| {
-            nori_compaction::compact(job.runs(), &self.tables, retain, to)
+            let to = Destination { progress: Some(&progress), ..*to };
+            nori_compaction::compact(job.runs(), &self.tables, retain, &to)
         })?;
         meanwhile(Point::MergeWritten);
         let guards = if bottom { self.guards_for(id, &output.tables) } else { Vec::new() };

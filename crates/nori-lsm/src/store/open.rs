@@ -22,6 +22,7 @@ use crate::store::edits::EDITS_PER_GROUP;
 use crate::store::feed::Watchers;
 use crate::store::jobs::Jobs;
 use crate::store::learned;
+use crate::store::merging::Merging;
 use crate::store::places::Superseded;
 use crate::store::pressure::Gauge;
 use crate::store::recover::{Found, check_finished, find, list};
@@ -388,6 +389,7 @@ fn build(config: Config, paths: Paths, writer: Option<Writer>, parts: Parts) -> 
         reaper,
         flushing: Mutex::new(()),
         jobs: Jobs::default(),
+        merging: Merging::default(),
         edits: CommitQueue::new(EDITS_PER_GROUP),
         brain,
         gauge,

@@ -4,7 +4,7 @@ use crate::budget::Use;
 use crate::health::Health;
 use crate::keyspace::KeyspaceState;
 use crate::ledger::SlotLedger;
-use crate::metrics::{MemoryInfo, Metrics, PressureInfo, SlotInfo};
+use crate::metrics::{MemoryInfo, MergeInfo, Metrics, PressureInfo, SlotInfo};
 use crate::store::state::Store;
 use crate::super_version::SuperVersion;
 use nori_manifest::{Slot, Version, keyspace_range, split_prefix};
@@ -101,6 +101,11 @@ impl Store {
             });
             infos.collect()
         })
+    }
+
+    /// The merges that run now.
+    pub(crate) fn running_merges(&self) -> Vec<MergeInfo> {
+        self.merging.list(self.config.clock.now())
     }
 
     pub(crate) fn pressure(&self) -> PressureInfo {

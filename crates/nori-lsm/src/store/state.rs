@@ -15,6 +15,7 @@ use crate::store::commit_queue::CommitQueue;
 use crate::store::edits::Change;
 use crate::store::feed::Watchers;
 use crate::store::jobs::Jobs;
+use crate::store::merging::Merging;
 use crate::store::open::table_options;
 use crate::store::panics::caught;
 use crate::store::places::Superseded;
@@ -106,6 +107,7 @@ pub(crate) struct Store {
     pub(crate) reaper: Reaper,
     pub(crate) flushing: Mutex<()>,
     pub(crate) jobs: Jobs,
+    pub(crate) merging: Merging,
     /// Edits of the version on their way to the manifest.
     pub(crate) edits: CommitQueue<Change>,
     pub(crate) brain: Brain,
