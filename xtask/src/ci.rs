@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{api, cargo_steps, docs, examples, layers, loom, package, schedules, tidy};
+use crate::{api, browser, cargo_steps, docs, examples, layers, loom, package, schedules, tidy};
 
 /// One check.
 pub(crate) struct Step {
@@ -39,6 +39,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "examples",
         about: "every example runs and cleans up [NAME..]",
         run: examples::step,
+    },
+    Step {
+        name: "browser",
+        about: "the page of nori viz in a headless chromium",
+        run: browser::step,
     },
     Step { name: "api", about: "public names match crates/X/api.txt [--bless]", run: api::step },
     Step { name: "loom", about: "every interleaving of the models [--bound N]", run: loom::step },

@@ -9,6 +9,7 @@
 
 mod api;
 mod benches;
+mod browser;
 mod cargo_steps;
 mod ci;
 mod coverage;

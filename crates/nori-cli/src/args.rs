@@ -12,6 +12,7 @@ pub(crate) use overload::OverloadArgs;
 pub(crate) use reads::ReadsArgs;
 use std::path::PathBuf;
 pub(crate) use stream::{ExportArgs, ImportArgs, StreamForm};
+pub(crate) use viz::{SourceArgs, TopArgs, VizArgs, WatchArgs};
 
 mod backup;
 mod bench;
@@ -22,6 +23,7 @@ mod inspect;
 mod overload;
 mod reads;
 mod stream;
+mod viz;
 
 /// See, fill, check and measure a nori store.
 ///
@@ -64,6 +66,12 @@ pub(crate) enum Command {
     Estimate(EstimateArgs),
     /// Show what stands in one file, and where it cannot be read.
     Dump(DumpArgs),
+    /// Watch a store in the terminal: slots, merges, pressure, rates, decisions.
+    ///
+    /// Keys: arrows select a slot and show its details, esc shows all, q ends.
+    Top(TopArgs),
+    /// Watch a store on a local web page: slots over time, merges, decisions and why.
+    Viz(VizArgs),
     /// Read every byte of a store and check it; it need not open.
     Verify(StoreArgs),
     /// Make a new store from what can be read of a damaged one, which stays as it is.

@@ -13,3 +13,4 @@ pub(crate) mod stream;
 pub(crate) mod upkeep;
 pub(crate) mod verify;
 pub(crate) mod verify_dir;
+pub(crate) mod viz;

@@ -22,8 +22,10 @@ mod progress;
 mod stores;
 mod table;
 mod text;
+mod top;
 mod tree;
 mod units;
+mod watched;
 
 use crate::args::{Cli, Command};
 use crate::failure::Failure;
@@ -57,6 +59,8 @@ fn run(command: Command, out: &mut Out) -> Result<(), Failure> {
         Command::Slots(args) => commands::slots::slots(&args, out),
         Command::Heat(args) => commands::slots::heat(&args, out),
         Command::Why(args) => commands::slots::why(&args, out),
+        Command::Top(args) => top::top(&args, out),
+        Command::Viz(args) => commands::viz::viz(&args, out),
         Command::Verify(args) => commands::verify::verify(&args, out),
         Command::Repair(args) => commands::repair::repair(&args, out),
         Command::Checkpoint(args) => commands::backup::checkpoint(&args, out),

@@ -1,6 +1,6 @@
 //! The arguments of `nori bench hotspot`.
 
-use super::Compressor;
+use super::{Compressor, WatchArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -53,4 +53,6 @@ pub(crate) struct HotspotArgs {
     /// Leave the store for looking at.
     #[arg(long)]
     pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 }

@@ -9,6 +9,7 @@
 use crate::args::HotspotArgs;
 use crate::failure::Failure;
 use crate::out::Out;
+use crate::watched::Watched;
 use crate::{machine, stores};
 use load::{Load, Loaded, Shared};
 use model::Model;
@@ -27,6 +28,7 @@ mod verify;
 /// `nori bench hotspot`
 pub(super) fn hotspot(args: &HotspotArgs, out: &mut Out) -> Result<(), Failure> {
     super::check_new(&args.dir)?;
+    Watched::check(&args.watch)?;
     let config = config(args);
     config.validate()?;
     let done = run(args, config, out);
@@ -53,11 +55,13 @@ fn run(args: &HotspotArgs, config: Config, out: &mut Out) -> Result<(), Failure>
     let data = Data::new(args.keys, args.key_bytes, args.value_bytes, args.seed);
     let model = Model::new(&data);
     let store = Lsm::open_with(&args.dir, config)?;
+    let watched = Watched::start(&args.watch, &store, out)?;
     report::begin(args, out)?;
     machine::reset_memory_peak();
     let (loaded, seconds) = load(args, &store, &model, out)?;
     let settled = settle(args, &store, &data)?;
     let verified = verify::verify(&store, &model, args.seed)?;
+    watched.finish()?;
     store.close()?;
     report::end(args, &data, &loaded, &settled, &seconds, &verified, out)
 }
