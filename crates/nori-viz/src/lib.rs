@@ -53,3 +53,8 @@ pub use watch::{Options, Watch};
 fn is_this_machine(address: std::net::SocketAddr) -> bool {
     address.ip() == std::net::Ipv4Addr::LOCALHOST
 }
+
+/// The README's example is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

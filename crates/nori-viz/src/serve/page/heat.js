@@ -141,7 +141,7 @@ function drawChoices(pen) {
     if (place === null) {
       continue;
     }
-    const size = Math.max(1.5, Math.min(5.5, Math.log2(1 + work.what.bytes_written / 32768)));
+    const size = Math.max(1.2, Math.min(4, Math.log2(1 + work.what.bytes_written / 65536) * 0.8));
     pen.beginPath();
     pen.arc(heat.x(work.to), (place.top + place.bottom) / 2, size, 0, 7);
     pen.fillStyle = fills[work.how];
@@ -213,7 +213,7 @@ function drawCells(y, rows) {
     cell.style.height = high + "px";
     cell.style.background = "rgb(" + shade.join(",") + ")";
     cell.style.color = inkOn(shade);
-    const words = high >= 11 ? slot.id + "  " + slot.runs + "/" + slot.k : "";
+    const words = high >= 9 ? slot.id + "  " + slot.runs + "/" + slot.k : "";
     if (cell.textContent !== words) {
       cell.textContent = words;
     }
