@@ -35,6 +35,7 @@
 //! | write | [`Lsm::put`], [`Lsm::delete`], [`WriteBatch`] with [`Lsm::write`] |
 //! | say when a write is durable | [`Durability`], [`Lsm::write_with`], [`Lsm::sync`] |
 //! | keep a moment | [`Lsm::snapshot`]; on disk: [`Lsm::checkpoint`] |
+//! | follow every change | [`Lsm::changes`] |
 //! | look in | [`Lsm::metrics`], [`Lsm::pressure`], [`Lsm::health`], [`Lsm::pins`] |
 //! | check and mend | [`Lsm::verify_at`], [`Lsm::repair`] |
 //! | handle failures | [`Error`], [`Error::is_retryable`] |

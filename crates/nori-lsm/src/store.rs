@@ -30,6 +30,7 @@ mod log;
 mod maintain;
 mod merging;
 mod open;
+mod options;
 mod panics;
 mod places;
 mod pressure;

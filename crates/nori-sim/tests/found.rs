@@ -2,7 +2,10 @@
 
 use nori_sim::{Program, Seen, run, run_twice};
 
-const FOUND: &[(&str, &str)] = &[("copied-table", include_str!("found/copied-table.nori"))];
+const FOUND: &[(&str, &str)] = &[
+    ("copied-table", include_str!("found/copied-table.nori")),
+    ("copied-log", include_str!("found/copied-log.nori")),
+];
 
 #[test]
 fn what_was_found_stays_mended() {

@@ -16,7 +16,7 @@
 //!      9   n  payload
 //!
 //! kind 1, keyspace: its name; the entries that follow are in it
-//! kind 2, entries:  (varint length, key, varint length, value)+
+//! kind 2, entries:  (varint length, key, varint length, value)+, each beginning in the first 64 KiB
 //! kind 3, end:      keyspaces 8 | entries 8 | bytes of keys and values 8; nothing follows
 //! ```
 //!
@@ -96,6 +96,13 @@ impl Encoder {
         }
         self.pending = pending;
         self.pending.clear();
+    }
+
+    /// A frame of entries, the one numbered `frame`, whatever is in it.
+    #[cfg(test)]
+    pub(super) fn raw(&mut self, frame: u64, payload: &[u8], out: &mut Vec<u8>) {
+        self.frames = frame;
+        self.frame(ENTRIES, payload, out);
     }
 
     fn frame(&mut self, kind: u8, payload: &[u8], out: &mut Vec<u8>) {
@@ -228,6 +235,10 @@ impl<'a> FrameDecoder<'a> {
     fn entries(&self, items: &mut Vec<Item>) -> Result<()> {
         let mut reader = Reader::new(&self.payload);
         while !reader.is_empty() {
+            // So many entries at most, however long the frame: see `ENOUGH_BYTES`.
+            if self.payload.len() - reader.rest().len() >= ENOUGH_BYTES {
+                return Err(self.wrong("no entry that begins so late", "one"));
+            }
             let key = reader.length_prefixed();
             let value = reader.length_prefixed();
             let (Ok(key), Ok(value)) = (key, value) else {

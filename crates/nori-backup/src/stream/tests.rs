@@ -188,3 +188,21 @@ fn random_bytes_are_refused_without_a_panic() {
         }
     }
 }
+
+/// A frame full of empty entries would take many times its length in memory.
+#[test]
+fn entries_that_begin_late_in_a_frame_are_refused() {
+    let mut out = Vec::new();
+    let mut encoder = Encoder::new(1, &mut out);
+    encoder.keyspace("k", &mut out);
+    let first = out.len();
+    // One entry fills the frame; another behind it is what no encoder writes.
+    encoder.entry(b"a", &[0; 70_000], &mut out);
+    assert!(from_frames(&out).is_err_and(|e| e.to_string().contains("end frame")), "only cut");
+    let mut payload = out[first + 9..].to_vec();
+    payload.extend([0, 0]);
+    out.truncate(first);
+    encoder.raw(1, &payload, &mut out);
+    let error = from_frames(&out).expect_err("too many");
+    assert!(error.to_string().contains("begins so late"), "{error}");
+}

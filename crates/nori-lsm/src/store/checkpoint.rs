@@ -8,12 +8,14 @@
 //!    keeps its name until the copy is done.
 //! 4. Tables, segments and their directories are durable before the manifest that names them; its
 //!    durable position is the end of the log's copy, so that nothing of it can get lost unnoticed.
-//! 5. A copy that failed or was cancelled has no CURRENT, and its files are removed.
+//! 5. What was copied is read back before there is a manifest: a disk that gives other bytes than it
+//!    was given makes an error now, not a copy that does not open later.
+//! 6. A copy that failed or was cancelled has no CURRENT, and its files are removed.
 
 use crate::checkpoint::{CheckpointInfo, CheckpointProgress};
 use crate::error::{Error, Result};
 use crate::plant::{Plant, Point, meanwhile, planted};
-use crate::store::open::table_options;
+use crate::store::options::table_options;
 use crate::store::recover::list;
 use crate::store::state::{Paths, Store};
 use crate::super_version::Pinned;
@@ -192,8 +194,16 @@ impl<'a> Copy<'a> {
             self.tell(1, 0)?;
         }
         self.fs.sync_dir(&self.target.wal)?;
+        self.read_back(version.wal_floor, end)?;
         let edit = version.edit_positions(version.wal_floor, version.last_seq, end);
         Ok((version.apply(&edit)?, bytes))
+    }
+
+    /// Reads the log's copy as opening will: every record up to `end` must be there.
+    fn read_back(&self, floor: u64, end: Position) -> Result<()> {
+        let mode = nori_wal::RecoveryMode::CutTornTail;
+        let on_record = &mut |_: Position, _: &[u8]| Ok::<_, Error>(());
+        nori_wal::replay(&**self.fs, &self.target.wal, floor, end, mode, on_record).map(drop)
     }
 
     /// What a reader has replayed, as tables.

@@ -23,6 +23,7 @@ use crate::store::feed::Watchers;
 use crate::store::jobs::Jobs;
 use crate::store::learned;
 use crate::store::merging::Merging;
+use crate::store::options::{table_options, wal_options};
 use crate::store::places::Superseded;
 use crate::store::pressure::Gauge;
 use crate::store::recover::{Found, check_finished, find, list};
@@ -37,7 +38,7 @@ use nori_manifest::{Manifest, ManifestOptions, Published, Reaper, Snapshots, Ver
 use nori_memtable::Visible;
 use nori_scheduler::Scheduler;
 use nori_types::{FileName, FileNumber, SeqNo};
-use nori_wal::{Position, Wal, WalOptions};
+use nori_wal::{Position, Wal};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -306,28 +307,6 @@ fn sweep(store: &Store) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn wal_options(config: &Config) -> WalOptions {
-    let memtable = config.memtable_bytes as u64;
-    WalOptions {
-        grow_bytes: (memtable / 16).clamp(4096, 1 << 20),
-        spares_max: config.max_sealed,
-        spare_bytes_max: memtable.saturating_mul(4),
-        retained_bytes: config.wal_retention_bytes,
-    }
-}
-
-pub(crate) fn table_options(config: &Config) -> nori_sstable::TableOptions {
-    nori_sstable::TableOptions {
-        block_bytes: config.block_bytes,
-        compression: match config.compression {
-            crate::Compression::None => nori_sstable::Compression::None,
-            crate::Compression::Lz4 => nori_sstable::Compression::Lz4,
-        },
-        bloom_bits_per_key: config.bloom_bits_per_key,
-        ..nori_sstable::TableOptions::default()
-    }
 }
 
 struct Parts {

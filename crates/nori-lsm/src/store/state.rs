@@ -16,7 +16,7 @@ use crate::store::edits::Change;
 use crate::store::feed::Watchers;
 use crate::store::jobs::Jobs;
 use crate::store::merging::Merging;
-use crate::store::open::table_options;
+use crate::store::options::table_options;
 use crate::store::panics::caught;
 use crate::store::places::Superseded;
 use crate::store::pressure::Gauge;
