@@ -16,7 +16,8 @@
 //!      9   n  payload
 //!
 //! kind 1, keyspace: its name; the entries that follow are in it
-//! kind 2, entries:  (varint length, key, varint length, value)+, each beginning in the first 64 KiB
+//! kind 2, entries:  (varint length, key, varint length, value)+
+//!                   each begins within the first 64 KiB
 //! kind 3, end:      keyspaces 8 | entries 8 | bytes of keys and values 8; nothing follows
 //! ```
 //!

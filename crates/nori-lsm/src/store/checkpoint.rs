@@ -8,8 +8,8 @@
 //!    keeps its name until the copy is done.
 //! 4. Tables, segments and their directories are durable before the manifest that names them; its
 //!    durable position is the end of the log's copy, so that nothing of it can get lost unnoticed.
-//! 5. What was copied is read back before there is a manifest: a disk that gives other bytes than it
-//!    was given makes an error now, not a copy that does not open later.
+//! 5. What was copied is read back before there is a manifest: a disk that gives other bytes than
+//!    it was given makes an error now, not a copy that does not open later.
 //! 6. A copy that failed or was cancelled has no CURRENT, and its files are removed.
 
 use crate::checkpoint::{CheckpointInfo, CheckpointProgress};
