@@ -51,7 +51,7 @@ pub(super) const SUITES: &[Suite] = &[
             "--exact",
             "damage_is_never_believed",
         ],
-        seeds: 78,
+        seeds: 88,
     },
     Suite {
         name: "corruption-read-only",
@@ -65,7 +65,7 @@ pub(super) const SUITES: &[Suite] = &[
             "--exact",
             "damage_is_never_believed_by_readers",
         ],
-        seeds: 78,
+        seeds: 88,
     },
     Suite {
         name: "verify",

@@ -192,7 +192,8 @@ impl Run<'_> {
         agrees("wait_idle", reader.wait_idle(), Ok(()))?;
         same("the reader's problems", reader.verify().map(|r| r.problems).ok(), Some(Vec::new()))?;
         same("the bytes on disk after a reader", self.fs.digest(), before)?;
-        self.copy_by(&reader, change)
+        // A copy costs as much as hundreds of steps.
+        if change.is_multiple_of(8) { self.copy_by(&reader, change) } else { Ok(()) }
     }
 
     /// A reader's checkpoint holds what the reader shows, what the log held included.
