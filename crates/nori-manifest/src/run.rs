@@ -32,7 +32,7 @@ impl TableRef {
 
     /// Whether the clips have a key in common.
     pub fn overlaps(&self, range: &KeyRange) -> bool {
-        !self.range.intersection(range).is_empty()
+        self.range.overlaps(range)
     }
 
     /// Whether the clip leaves nothing of the table out.
@@ -91,6 +91,12 @@ impl Eq for Run {}
 impl Run {
     /// A run of references that ascend and are disjoint.
     pub(crate) fn new(tables: Vec<TableRef>, flush_seq: u64, level: u8) -> Run {
+        let (bytes, entries, tombstones, seq_max) = Run::sums(&tables);
+        Run { tables, flush_seq, level, bytes, entries, tombstones, seq_max }
+    }
+
+    /// Bytes, entries, tombstones and the youngest entry of references.
+    pub(crate) fn sums(tables: &[TableRef]) -> (u64, u64, u64, SeqNo) {
         let sum = |count: &dyn Fn(&TableRef) -> u64| -> u64 {
             tables.iter().map(count).fold(0, u64::saturating_add)
         };
@@ -98,7 +104,7 @@ impl Run {
         let entries = sum(&|t| t.share(t.file.meta.entries));
         let tombstones = sum(&|t| t.share(t.file.meta.tombstones));
         let seq_max = tables.iter().map(|t| t.file.meta.seq_max).max().unwrap_or_default();
-        Run { tables, flush_seq, level, bytes, entries, tombstones, seq_max }
+        (bytes, entries, tombstones, seq_max)
     }
 
     /// Whether the run is what a flush left here: level 0.

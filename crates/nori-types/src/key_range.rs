@@ -46,6 +46,22 @@ impl KeyRange {
         !self.is_below_end(&self.lo)
     }
 
+    /// Whether some key lies in both.
+    pub fn overlaps(&self, other: &KeyRange) -> bool {
+        let lo = (&self.lo).max(&other.lo);
+        self.is_below_end(lo) && other.is_below_end(lo)
+    }
+
+    /// Whether every key from `lo` to `hi` lies in the other one as well.
+    pub fn is_within(&self, other: &KeyRange) -> bool {
+        let ends = match (&self.hi, &other.hi) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(hi), Some(other)) => hi <= other,
+        };
+        ends && other.lo <= self.lo
+    }
+
     /// The keys in both.
     pub fn intersection(&self, other: &KeyRange) -> KeyRange {
         let lo = self.lo.clone().max(other.lo.clone());
@@ -90,6 +106,18 @@ mod tests {
         );
         assert!(range("b", Some("b")).is_empty() && range("c", Some("b")).is_empty());
         assert!(!KeyRange::all().is_empty());
+    }
+
+    #[test]
+    fn overlap_and_inclusion_are_what_intersections_say() {
+        let ends = ["", "a", "b", "c"];
+        let his = ["a", "b", "c"].map(Some).into_iter().chain([None]);
+        let all: Vec<KeyRange> = his.flat_map(|hi| ends.map(|lo| range(lo, hi))).collect();
+        for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+            let both = a.intersection(b);
+            assert_eq!(a.overlaps(b), !both.is_empty(), "{a:?} {b:?}");
+            assert_eq!(a.is_within(b), both == *a, "{a:?} {b:?}");
+        }
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl State {
         if let Some(dir) = tree.dir_mut(ino) {
             dir.sync();
         }
-        tree.collect(&|ino| handles.contains_key(&ino));
+        tree.collect_now_and_then(&|ino| handles.contains_key(&ino));
         Ok(())
     }
 }

@@ -117,13 +117,15 @@ fn edit(dir: Option<&mut DirNode>, change: impl Fn(&mut Entries) -> Option<Ino>)
     }
 }
 
-/// FNV-1a.
+/// FNV-1a, eight bytes at a time.
 struct Digest(u64);
 
 impl Digest {
     fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len().try_into().unwrap_or(u64::MAX));
-        for byte in bytes {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.number(u64::from_le_bytes(*word)));
+        for byte in rest {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }

@@ -130,8 +130,9 @@ impl DirNode {
     }
 
     pub(super) fn sync(&mut self) {
-        self.disk = self.view.clone();
-        self.pending.clear();
+        for change in self.pending.drain(..) {
+            change.apply(&mut self.disk);
+        }
     }
 
     /// Every file or directory this one may still lead to.
@@ -147,12 +148,17 @@ pub(super) struct Tree {
     pub(super) files: BTreeMap<Ino, Arc<FileNode>>,
     pub(super) dirs: BTreeMap<Ino, Arc<DirNode>>,
     next: Ino,
+    /// How many files make it worth to look for garbage again.
+    collect_from: usize,
 }
+
+/// Trees smaller than this are not searched for garbage.
+const COLLECT_MIN: usize = 64;
 
 impl Default for Tree {
     fn default() -> Tree {
         let dirs = BTreeMap::from([(ROOT, Arc::default())]);
-        Tree { files: BTreeMap::new(), dirs, next: ROOT + 1 }
+        Tree { files: BTreeMap::new(), dirs, next: ROOT + 1, collect_from: COLLECT_MIN }
     }
 }
 
@@ -185,6 +191,14 @@ impl Tree {
     /// What the components lead to, from the root.
     pub(super) fn lookup(&self, components: &[Arc<str>]) -> Option<Ino> {
         components.iter().try_fold(ROOT, |dir, name| self.dirs.get(&dir)?.view.get(name).copied())
+    }
+
+    /// As [`Tree::collect`], once as much may be garbage as was kept the last time.
+    pub(super) fn collect_now_and_then(&mut self, is_open: &dyn Fn(Ino) -> bool) {
+        if self.files.len() >= self.collect_from {
+            self.collect(is_open);
+            self.collect_from = COLLECT_MIN.max(2 * self.files.len());
+        }
     }
 
     /// Forgets files and directories that no name, pending change or handle leads to.
