@@ -50,16 +50,23 @@ pub(crate) fn doctest(context: &Context, _: &[String]) -> Result<(), Failure> {
     counted(context, &mut command, "an example in a doc comment is out of date: mend it")
 }
 
-/// The features of `nori-lsm` that are off by default, seen by clippy and by tests of their own.
+/// Features that are off by default: the crate, and the test that is for them alone.
+const FEATURES: [(&str, &str); 2] = [("nori-lsm", "published"), ("nori-backup", "bucket")];
+
+/// The features that are off by default, seen by clippy and by tests of their own.
 pub(crate) fn features(context: &Context, _: &[String]) -> Result<(), Failure> {
-    let mut command = shell::cargo(&context.workspace.root);
-    // The targets that `test` does not build: the library with all features, and their tests.
-    command.args(["clippy", "-p", "nori-lsm", "--all-features", "--lib", "--test", "published"]);
-    command.args(["--quiet", "--", "-D", "warnings"]);
-    shell::run(&mut command, "follow clippy's advice; allow a lint only with a reason beside it")?;
-    let mut command = shell::cargo(&context.workspace.root);
-    command.args(["test", "-p", "nori-lsm", "--all-features", "--test", "published", "--quiet"]);
-    counted(context, &mut command, "what a feature publishes is what the store says without it")
+    for (of, test) in FEATURES {
+        let mut command = shell::cargo(&context.workspace.root);
+        // The targets that `test` does not build: the library with all features, and their tests.
+        command.args(["clippy", "-p", of, "--all-features", "--lib", "--test", test]);
+        command.args(["--quiet", "--", "-D", "warnings"]);
+        let remedy = "follow clippy's advice; allow a lint only with a reason beside it";
+        shell::run(&mut command, remedy)?;
+        let mut command = shell::cargo(&context.workspace.root);
+        command.args(["test", "-p", of, "--all-features", "--test", test, "--quiet"]);
+        counted(context, &mut command, "with its features a crate does what its pages say")?;
+    }
+    Ok(())
 }
 
 /// Runs a test command, adds its tests to the tally, and refuses a run without any.

@@ -67,6 +67,8 @@ fn is_measure(name: &str) -> bool {
 fn build(root: &Path) -> Result<Vec<Example>, Failure> {
     let mut command = shell::cargo(root);
     command.args(["build", "--quiet", "--workspace", "--examples", "--bins", "--profile", "test"]);
+    // Examples of features that are off by default run as well.
+    command.args(["--features", "nori-backup/object-store"]);
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = command.output()?;
     if !output.status.success() {

@@ -2,11 +2,15 @@
 
 use crate::error::{Error, Result};
 use crate::generation::{Generation, GenerationInfo};
+#[cfg(feature = "object-store")]
+use crate::media::bucket::BucketTarget;
 use crate::media::dir::DirTarget;
-use crate::media::{GENERATIONS, MARK, TABLES, Target, list_name, parse_generation, read_all};
+use crate::media::{GENERATIONS, MARK, Target, list_name, parse_generation, read_all};
 use crate::sum::digest;
 use nori_env::sync::Arc;
 use nori_env::{Clock, FileLock, FileSystem, OsFs, SystemClock};
+#[cfg(feature = "object-store")]
+use object_store::ObjectStore;
 use std::path::Path;
 
 /// A place with backups: generations of one store, each of them whole, that share the tables they
@@ -92,6 +96,46 @@ impl Backups {
         Backups::open_in(Arc::new(DirTarget { fs: Arc::clone(&fs), root }), fs, clock)
     }
 
+    /// The backups in an object store, below a prefix of names, for example "backups/orders"; makes
+    /// the place where there is nothing yet. With the feature `object-store`.
+    ///
+    /// The store writes an object only where none is when it is asked to (S3, Google Cloud, Azure
+    /// and most services do), and tells what it holds right after it was written. A process that
+    /// dies leaves its lock there: see [`Backups::unlock`]. For a directory [`Backups::create`] is
+    /// the better choice.
+    ///
+    /// # Errors
+    /// As [`Backups::create`]; `InvalidArgument` for a prefix that names no objects.
+    #[cfg(feature = "object-store")]
+    pub fn create_in_bucket(bucket: Arc<dyn ObjectStore>, prefix: &str) -> Result<Backups> {
+        let (fs, clock) = (Arc::new(OsFs), Arc::new(SystemClock::default()));
+        Backups::create_in_bucket_with(bucket, prefix, fs, clock)
+    }
+
+    /// As [`Backups::create_in_bucket`], of stores on a file system.
+    ///
+    /// # Errors
+    /// As [`Backups::create_in_bucket`].
+    #[cfg(feature = "object-store")]
+    pub fn create_in_bucket_with(
+        bucket: Arc<dyn ObjectStore>,
+        prefix: &str,
+        fs: Arc<dyn FileSystem>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Backups> {
+        Backups::create_in(Arc::new(BucketTarget::new(bucket, prefix)?), fs, clock)
+    }
+
+    /// The backups in an object store that has some. With the feature `object-store`.
+    ///
+    /// # Errors
+    /// As [`Backups::open`]; `InvalidArgument` for a prefix that names no objects.
+    #[cfg(feature = "object-store")]
+    pub fn open_in_bucket(bucket: Arc<dyn ObjectStore>, prefix: &str) -> Result<Backups> {
+        let (fs, clock) = (Arc::new(OsFs), Arc::new(SystemClock::default()));
+        Backups::open_in(Arc::new(BucketTarget::new(bucket, prefix)?), fs, clock)
+    }
+
     pub(crate) fn create_in(
         target: Arc<dyn Target>,
         fs: Arc<dyn FileSystem>,
@@ -99,11 +143,7 @@ impl Backups {
     ) -> Result<Backups> {
         if read_mark(&*target)?.is_none() {
             target.refuse_foreign()?;
-            let _lock = target.lock()?;
-            // Another one may have made it meanwhile.
-            if read_mark(&*target)?.is_none() {
-                make(&*target, fs.random())?;
-            }
+            target.begin(mark(fs.random()).as_bytes())?;
         }
         Backups::open_in(target, fs, clock)
     }
@@ -119,6 +159,16 @@ impl Backups {
                 Err(Error::invalid(format!("{}: there are no backups", target.place("").display())))
             }
         }
+    }
+
+    /// Takes away the lock that a process which died left in an object store. Only for when nobody
+    /// is at work there: two at once could leave a generation without its files. The lock of a
+    /// directory goes with its process, and is not touched.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn unlock(&self) -> Result<()> {
+        self.target.unlock()
     }
 
     /// All generations, oldest first.
@@ -157,8 +207,8 @@ impl Backups {
     }
 
     /// Takes the place for oneself.
-    pub(crate) fn lock(&self) -> Result<Option<Box<dyn FileLock>>> {
-        self.target.lock()
+    pub(crate) fn lock(&self) -> Result<Box<dyn FileLock>> {
+        self.target.lock(self.fs.random())
     }
 }
 
@@ -171,13 +221,6 @@ fn in_words(numbers: &[u64]) -> String {
 fn mark(id: u64) -> String {
     let body = format!("nori-backups 1 {id:016x}");
     format!("{body} {:032x}\n", digest(body.as_bytes()))
-}
-
-fn make(target: &dyn Target, id: u64) -> Result<()> {
-    target.make_dir(TABLES)?;
-    target.make_dir(GENERATIONS)?;
-    target.publish(MARK, mark(id).as_bytes())?;
-    target.settle("")
 }
 
 /// The id of a place; `None` if it is no place for backups.

@@ -211,11 +211,14 @@ impl Making<'_> {
                 return Ok(sum);
             }
             self.report.tables_mended += 1;
-        } else if let Some(sum) = target.adopt_table(&name, meta)? {
+        }
+        let source = staging.table(meta.number)?;
+        if known.is_none()
+            && let Some(sum) = target.adopt_table(&name, &source, meta)?
+        {
             teller.spare(meta.bytes)?;
             return Ok(sum);
         }
-        let source = staging.table(meta.number)?;
         let sum = target
             .put_table(&name, &source, meta, &mut |piece| teller.bytes(piece.len() as u64))?;
         teller.file()?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! BACKUP                                    what this place is
-//! LOCK                                      held by whoever changes it (directories only)
+//! LOCK                                      held by whoever changes it
 //! tables/0123456789abcdef-000012.sst        each table once, for all generations
 //! generations/000007/CURRENT ...            the other files of generation 7
 //! generations/000007.gen                    its list: the generation exists if this does
@@ -22,6 +22,8 @@ use nori_types::TableMeta;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
+#[cfg(feature = "object-store")]
+pub(crate) mod bucket;
 pub(crate) mod dir;
 
 /// Files are read and written in pieces of this length.
@@ -44,6 +46,8 @@ pub(crate) trait Target: Debug + Send + Sync {
     fn list(&self, dir: &str) -> Result<Vec<String>>;
     /// Fails if the place holds what no backup has.
     fn refuse_foreign(&self) -> Result<()>;
+    /// Makes a place with this MARK, unless somebody else has made it meanwhile.
+    fn begin(&self, mark: &[u8]) -> Result<()>;
     /// The length of a file; `None` if there is none.
     fn length(&self, name: &str) -> Result<Option<u64>>;
     /// Reads a file to its end; false if there is none.
@@ -58,9 +62,13 @@ pub(crate) trait Target: Debug + Send + Sync {
         meta: &TableMeta,
         sink: Sink<'_>,
     ) -> Result<Sum>;
-    /// The sum of a table that an earlier run left without a list, if it is good and to be had
-    /// for less than copying it again.
-    fn adopt_table(&self, name: &str, meta: &TableMeta) -> Result<Option<Sum>>;
+    /// The sum of a table that an earlier run left without a list, if it is as good as the source.
+    fn adopt_table(
+        &self,
+        name: &str,
+        source: &Arc<dyn File>,
+        meta: &TableMeta,
+    ) -> Result<Option<Sum>>;
     /// Writes a small file; one of that name is an error.
     fn publish(&self, name: &str, bytes: &[u8]) -> Result<()>;
     /// Makes a directory.
@@ -71,8 +79,10 @@ pub(crate) trait Target: Debug + Send + Sync {
     fn remove(&self, name: &str) -> Result<()>;
     /// Removes an empty directory.
     fn remove_dir(&self, dir: &str) -> Result<()>;
-    /// Takes the place for oneself, where that can be done.
-    fn lock(&self) -> Result<Option<Box<dyn FileLock>>>;
+    /// Takes the place for oneself. `token` is of this call alone.
+    fn lock(&self, token: u64) -> Result<Box<dyn FileLock>>;
+    /// Takes away a lock that a process left when it died.
+    fn unlock(&self) -> Result<()>;
 }
 
 /// Where a table lies.

@@ -68,6 +68,17 @@ impl Target for DirTarget {
         }
     }
 
+    fn begin(&self, mark: &[u8]) -> Result<()> {
+        let _lock = self.lock(0)?;
+        if self.length(MARK)?.is_some() {
+            return Ok(());
+        }
+        self.make_dir(TABLES)?;
+        self.make_dir(GENERATIONS)?;
+        self.publish(MARK, mark)?;
+        self.settle("")
+    }
+
     fn length(&self, name: &str) -> Result<Option<u64>> {
         match self.fs.open(&self.path(name), OpenMode::Read) {
             Ok(file) => Ok(Some(file.len()?)),
@@ -117,7 +128,7 @@ impl Target for DirTarget {
     }
 
     /// It was synced before it got its name.
-    fn adopt_table(&self, name: &str, meta: &TableMeta) -> Result<Option<Sum>> {
+    fn adopt_table(&self, name: &str, _: &Arc<dyn File>, meta: &TableMeta) -> Result<Option<Sum>> {
         let path = self.path(name);
         let file = match self.fs.open(&path, OpenMode::Read) {
             Ok(file) => file,
@@ -160,12 +171,14 @@ impl Target for DirTarget {
         }
     }
 
-    fn lock(&self) -> Result<Option<Box<dyn FileLock>>> {
+    fn lock(&self, _: u64) -> Result<Box<dyn FileLock>> {
         let path = self.path("LOCK");
-        match self.fs.lock(&path)? {
-            Some(lock) => Ok(Some(lock)),
-            None => Err(Error::Locked { path }),
-        }
+        self.fs.lock(&path)?.ok_or(Error::Locked { path })
+    }
+
+    /// The operating system does, when the process ends.
+    fn unlock(&self) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -192,7 +205,7 @@ pub(crate) fn read_pieces(file: &dyn File, sink: Sink<'_>) -> Result<()> {
 }
 
 /// Length and digest of a file.
-fn sum_of(file: &dyn File) -> Result<Sum> {
+pub(crate) fn sum_of(file: &dyn File) -> Result<Sum> {
     let mut summing = Summing::default();
     read_pieces(file, &mut |piece| {
         summing.add(piece);

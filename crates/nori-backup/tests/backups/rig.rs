@@ -73,8 +73,13 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(fs: Arc<dyn FileSystem>, seed: u64) -> Rig {
-        let store = Lsm::open_with(STORE, config(&fs)).unwrap();
         let backups = create(&fs).unwrap();
+        Rig::with(fs, backups, seed)
+    }
+
+    /// With backups in a place of the caller's.
+    pub(crate) fn with(fs: Arc<dyn FileSystem>, backups: Backups, seed: u64) -> Rig {
+        let store = Lsm::open_with(STORE, config(&fs)).unwrap();
         Rig { fs, store, backups, rng: Rng::new(seed), expected: BTreeMap::new() }
     }
 
