@@ -30,12 +30,15 @@ impl Found {
     pub(super) fn at(bytes: &Bytes, id: u64, start: usize, limit: usize) -> Option<Found> {
         let raw = bytes.get(start..limit)?;
         let mut sum = Checksum::new(salt(id, start as u64));
-        for (n, &tag) in raw.iter().enumerate() {
+        let mut summed = 0;
+        for (n, _) in raw.iter().enumerate().filter(|(_, tag)| **tag <= TAG_LZ4) {
             let trailer = raw.get(n + 1..)?.first_chunk::<4>()?;
-            sum.update(&[tag]);
-            if tag > TAG_LZ4 || sum.finish() != u32::from_le_bytes(*trailer) {
+            sum.update(&raw[summed..=n]);
+            summed = n + 1;
+            if sum.finish() != u32::from_le_bytes(*trailer) {
                 continue;
             }
+            let tag = raw[n];
             let payload = bytes.slice(start..start + n);
             if let Ok(content) = content(Stored::Owned(payload), tag) {
                 return Some(Found { end: start + n + TRAILER_BYTES, content });
