@@ -27,7 +27,7 @@ pub enum Error {
     /// Bytes on disk are not what was written. Other parts of the store go on working.
     #[error(
         "{}: {what} at offset {offset}: expected {expected}, found {found}. \
-         Restore the file from a checkpoint, or run \"nori verify\".", path.display()
+         Restore the store from a backup, or run \"nori verify\".", path.display()
     )]
     Corruption {
         /// The damaged file.

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "{}: {what} at offset {offset}: expected {expected}, found {found}. \
-     Restore the file from a checkpoint, or run \"nori verify\".", path.display()
+     Restore the store from a backup, or run \"nori verify\".", path.display()
 )]
 pub struct Corruption {
     /// The damaged file.

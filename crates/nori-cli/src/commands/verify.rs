@@ -98,7 +98,7 @@ fn tell(
     if !report.is_ok() {
         let store = args.store.display();
         out.line(format!(
-            "Restore the store from a checkpoint, or save what can be read with \"nori repair \
+            "Restore the store from a backup, or save what can be read with \"nori repair \
              {store} INTO\"."
         ))?;
     }
