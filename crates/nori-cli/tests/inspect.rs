@@ -87,6 +87,12 @@ fn a_manifest_is_shown_and_its_damage_is_told() {
     let manifest = only(&dir, "s", "MANIFEST-");
     let shown = dir.ok(&format!("dump manifest {manifest}"));
     assert!(shown.contains("keyspace 0: \"default\"") && shown.contains(".sst  id "), "{shown}");
+    let shown = dir.ok(&format!("dump manifest {manifest} --records"));
+    for words in ["state: end of", "edit: flush ", "new tables 0", "is the newest"] {
+        assert!(shown.contains(words), "{words} is missing in {shown}");
+    }
+    let records = dir.json(&format!("dump manifest {manifest} --records --limit 2"));
+    assert_eq!(records["records"].as_array().unwrap().len(), 2);
     let mut bytes = fs::read(dir.path(&manifest)).unwrap();
     bytes[100] ^= 1;
     fs::write(dir.path(&manifest), &bytes).unwrap();

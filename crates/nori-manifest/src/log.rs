@@ -16,6 +16,7 @@
 mod load;
 mod salvage;
 mod snapshot;
+mod words;
 
 pub use load::Loaded;
 pub use salvage::Salvaged;

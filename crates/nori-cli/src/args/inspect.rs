@@ -27,6 +27,9 @@ pub(crate) struct DumpArgs {
     /// Show the keys, too.
     #[arg(long)]
     pub(crate) keys: bool,
+    /// Of a manifest: show record by record what it says, before the state it ends in.
+    #[arg(long)]
+    pub(crate) records: bool,
     #[command(flatten)]
     pub(crate) form: Form,
 }

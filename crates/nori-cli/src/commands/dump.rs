@@ -175,6 +175,7 @@ fn manifest(args: &DumpArgs, out: &mut Out) -> Result<(), Failure> {
     })?;
     let found = Manifest::salvage(&OsFs, &dir, number)?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let records = if args.records { records_of(&dir, number, limit)? } else { Vec::new() };
     let keyspaces: Vec<Value> = found
         .keyspaces
         .values()
@@ -189,6 +190,9 @@ fn manifest(args: &DumpArgs, out: &mut Out) -> Result<(), Failure> {
             Some(slots) => units::plural(slots as u64, "slot", "slots"),
             None => "no whole state".to_string(),
         };
+        for (offset, words) in &records {
+            out.line(format!("at {offset}: {}", words.replace('\n', "\n  ")))?;
+        }
         out.line(format!("last sequence {}, {state}", found.last_seq))?;
         for keyspace in found.keyspaces.values() {
             let dropped = if keyspace.dropped.is_some() { ", dropped" } else { "" };
@@ -199,11 +203,24 @@ fn manifest(args: &DumpArgs, out: &mut Out) -> Result<(), Failure> {
             out.line(format!("{}{gone}", table_in_words(meta, args.form.hex)))?;
         }
     }
+    let records: Vec<Value> =
+        records.iter().map(|(offset, words)| json!({ "offset": offset, "says": words })).collect();
     let document = json!({
-        "number": found.number, "last_sequence": found.last_seq.get(), "slots": slots,
+        "number": found.number, "records": records, "last_sequence": found.last_seq.get(), "slots": slots,
         "keyspaces": keyspaces, "tables": tables, "cut": found.is_cut, "whole": found.is_whole,
     });
     close(out, document, &problems)
+}
+
+/// The first records of a manifest: place and words.
+fn records_of(dir: &Path, number: u64, limit: usize) -> Result<Vec<(u64, String)>, Failure> {
+    let mut records = Vec::new();
+    Manifest::records(&OsFs, dir, number, &mut |offset, words| {
+        if records.len() < limit {
+            records.push((offset, words));
+        }
+    })?;
+    Ok(records)
 }
 
 fn table_in_words(meta: &TableMeta, hex: bool) -> String {
