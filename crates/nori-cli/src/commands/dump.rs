@@ -206,7 +206,8 @@ fn manifest(args: &DumpArgs, out: &mut Out) -> Result<(), Failure> {
     let records: Vec<Value> =
         records.iter().map(|(offset, words)| json!({ "offset": offset, "says": words })).collect();
     let document = json!({
-        "number": found.number, "records": records, "last_sequence": found.last_seq.get(), "slots": slots,
+        "number": found.number, "records": records, "last_sequence": found.last_seq.get(),
+        "slots": slots,
         "keyspaces": keyspaces, "tables": tables, "cut": found.is_cut, "whole": found.is_whole,
     });
     close(out, document, &problems)
