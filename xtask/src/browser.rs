@@ -37,8 +37,8 @@ pub(crate) fn step(context: &Context, _: &[String]) -> Result<(), Failure> {
     };
     let root = &context.workspace.root;
     let mut command = shell::cargo(root);
-    // The test profile, so that what `test` has built is used again.
-    command.args(["build", "--quiet", "--profile", "test", "-p", "nori-cli", "--bin", "nori"]);
+    // As `test` builds it, which is used again.
+    command.args(["build", "--quiet", "--profile", "test", "--workspace", "--bin", "nori"]);
     shell::run(&mut command, "nori-cli must build")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     let target = root.join(target);

@@ -50,23 +50,21 @@ pub(crate) fn doctest(context: &Context, _: &[String]) -> Result<(), Failure> {
     counted(context, &mut command, "an example in a doc comment is out of date: mend it")
 }
 
-/// Features that are off by default: the crate, and the test that is for them alone.
-const FEATURES: [(&str, &str); 2] = [("nori-lsm", "published"), ("nori-backup", "bucket")];
+/// What is off by default, and the tests that are for it alone.
+const FEATURES: &str = "nori-lsm/metrics,nori-lsm/tracing,nori-backup/object-store";
+const OF_FEATURES: [&str; 8] =
+    ["-p", "nori-lsm", "-p", "nori-backup", "--test", "published", "--test", "bucket"];
 
 /// The features that are off by default, seen by clippy and by tests of their own.
 pub(crate) fn features(context: &Context, _: &[String]) -> Result<(), Failure> {
-    for (of, test) in FEATURES {
-        let mut command = shell::cargo(&context.workspace.root);
-        // The targets that `test` does not build: the library with all features, and their tests.
-        command.args(["clippy", "-p", of, "--all-features", "--lib", "--test", test]);
-        command.args(["--quiet", "--", "-D", "warnings"]);
-        let remedy = "follow clippy's advice; allow a lint only with a reason beside it";
-        shell::run(&mut command, remedy)?;
-        let mut command = shell::cargo(&context.workspace.root);
-        command.args(["test", "-p", of, "--all-features", "--test", test, "--quiet"]);
-        counted(context, &mut command, "with its features a crate does what its pages say")?;
-    }
-    Ok(())
+    let mut command = shell::cargo(&context.workspace.root);
+    // The targets that `test` does not build: the libraries with all features, and their tests.
+    command.arg("clippy").args(OF_FEATURES).args(["--lib", "--features", FEATURES]);
+    command.args(["--quiet", "--", "-D", "warnings"]);
+    shell::run(&mut command, "follow clippy's advice; allow a lint only with a reason beside it")?;
+    let mut command = shell::cargo(&context.workspace.root);
+    command.arg("test").args(OF_FEATURES).args(["--features", FEATURES, "--quiet"]);
+    counted(context, &mut command, "with its features a crate does what its pages say")
 }
 
 /// Runs a test command, adds its tests to the tally, and refuses a run without any.

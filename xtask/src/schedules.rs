@@ -35,7 +35,7 @@ pub(crate) fn run(context: &Context, size: &[(&str, String)]) -> Result<Vec<Stri
     let log = Log::new(context)?;
     let mut command = shell::cargo(&context.workspace.root);
     command.args(["test", "--release", "-p", "nori-lsm", "--test", "schedules"]);
-    command.args(["--", "--nocapture", "--test-threads=1"]);
+    command.args(["--", "--nocapture", "--test-threads=2"]);
     command.env("RUSTFLAGS", "--cfg nori_shuttle");
     command.env("CARGO_TARGET_DIR", context.workspace.root.join("target/shuttle"));
     command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_DEBUG", "none");

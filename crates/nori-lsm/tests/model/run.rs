@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
             _ => self.maintain(op),
         }?;
         // What does not add up goes on not adding up, so not every step looks.
-        if self.kind.slotted.is_some() && self.is_manual() && self.counts.steps % 8 == 0 {
+        if self.kind.slotted.is_some() && self.is_manual() && self.counts.steps.is_multiple_of(8) {
             self.check_books()?;
         }
         if let Some(plant) = self.plant {

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! RUSTFLAGS="--cfg nori_shuttle" CARGO_TARGET_DIR=target/shuttle \
-//!     cargo test --release -p nori-lsm --test schedules -- --nocapture --test-threads=1
+//!     cargo test --release -p nori-lsm --test schedules -- --nocapture --test-threads=2
 //! ```
 //!
 //! 1. A seed is the same schedules in every run: half of them random, half chosen by priorities
@@ -127,16 +127,30 @@ fn wanted() -> impl Iterator<Item = &'static Scenario> {
     SCENARIOS.iter().filter(move |s| only.as_deref().is_none_or(|name| name == s.name))
 }
 
-#[test]
-fn every_schedule_is_sound() {
+/// Half of the scenarios, so that two processors have something to do.
+fn half(which: usize) -> impl Iterator<Item = &'static Scenario> {
+    wanted().enumerate().filter(move |(n, _)| n % 2 == which).map(|(_, scenario)| scenario)
+}
+
+fn is_sound(which: usize, test: &str) {
     assert!(wanted().next().is_some(), "there is no scenario of that name");
     let tally = Tally::default();
     let schedules = env_usize("NORI_SCHEDULES", SCHEDULES);
-    let test = "--release -p nori-lsm --test schedules every_schedule_is_sound";
-    run_suite("schedules", "schedules", test, 4, |seed| {
-        wanted().map(|scenario| tally.explore(scenario, seed, schedules)).sum()
+    let test = format!("--release -p nori-lsm --test schedules {test}");
+    run_suite("schedules", "schedules", &test, 4, |seed| {
+        half(which).map(|scenario| tally.explore(scenario, seed, schedules)).sum()
     });
-    tally.report(wanted());
+    tally.report(half(which));
+}
+
+#[test]
+fn every_schedule_is_sound() {
+    is_sound(0, "every_schedule_is_sound");
+}
+
+#[test]
+fn every_other_schedule_is_sound() {
+    is_sound(1, "every_other_schedule_is_sound");
 }
 
 /// What is not decided by the schedule would make failures that cannot be repeated.
