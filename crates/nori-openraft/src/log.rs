@@ -76,22 +76,28 @@ impl<C: RaftTypeConfig> Log<C> {
         self.log.first_key_value()?.map(|(key, _)| index_of(&key)).transpose()
     }
 
-    /// Puts entries behind the last one: all of them durably, or none.
+    /// Puts entries behind the last one, or over entries that are there: all of them durably, or
+    /// none. openraft truncates before it writes something else. Entries that are purged already
+    /// are no part of the log, and are left out.
     pub(crate) fn append(&self, entries: &[C::Entry]) -> Result<()> {
         let mut next = self.extent();
         let mut batch = WriteBatch::new();
-        for entry in entries {
+        let purged = next.purged.next_index();
+        for entry in entries.iter().filter(|entry| entry.get_log_id().index >= purged) {
             let log_id = entry.get_log_id();
-            if next.last.is_some() && next.last.next_index() != log_id.index {
-                let (last, index) = (next.last.next_index(), log_id.index);
-                let what = format!("entry {index} cannot be appended: the next one is {last}");
+            let (index, is_first) = (log_id.index, next.last.is_none());
+            if !is_first && !(next.first..=next.last.next_index()).contains(&index) {
+                let (first, end) = (next.first, next.last.next_index());
+                let what = format!("entry {index} would leave a hole: the log is {first}..{end}");
                 return Err(Error::out_of_order(what));
             }
-            if next.is_empty() {
-                next.first = log_id.index;
+            if is_first {
+                next.first = index;
             }
-            next.last = Some(log_id.clone());
-            batch.put_in(&self.log, log_id.index.to_be_bytes(), encode("an entry", entry)?);
+            if next.last.next_index() <= index + 1 {
+                next.last = Some(log_id.clone());
+            }
+            batch.put_in(&self.log, index.to_be_bytes(), encode("an entry", entry)?);
         }
         if !batch.is_empty() {
             self.store.write_with(batch, Durability::Synced)?;

@@ -258,7 +258,7 @@ impl<C: RaftTypeConfig<Entry = Entry<C>>> State<C> {
         let last = entries.len();
         for (number, entry) in entries.into_iter().enumerate() {
             let index = entry.log_id.index;
-            if let Some(applied) = current.applied.as_ref().filter(|id| id.index + 1 != index) {
+            if let Some(applied) = current.applied.as_ref().filter(|id| id.index >= index) {
                 let what = format!("entry {index} cannot be applied behind entry {applied}");
                 return Err(Error::out_of_order(what));
             }

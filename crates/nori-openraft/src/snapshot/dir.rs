@@ -73,10 +73,6 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
-    pub(crate) fn number(&self) -> u64 {
-        self.number
-    }
-
     pub(crate) fn is_in(&self, dir: &Arc<SnapshotDir>) -> bool {
         Arc::ptr_eq(&self.dir, dir)
     }

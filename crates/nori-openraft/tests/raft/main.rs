@@ -1,0 +1,15 @@
+//! The storage of a raft node on a simulated disk: openraft's own suite, random programs against a
+//! twin, and what power cuts and failing disks leave.
+
+#![cfg(not(any(nori_loom, nori_shuttle)))]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod crashes;
+mod faults;
+mod model;
+mod node;
+mod plain;
+mod rig;
+mod suite;
+mod truth;
+mod twin;
