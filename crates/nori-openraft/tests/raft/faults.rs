@@ -7,9 +7,10 @@ use nori_env::{Fault, FaultFs, FaultRule, FsOp, MemFs, Rng};
 use openraft::storage::RaftStateMachine;
 use std::sync::Arc;
 
-/// A program that does each kind of step, the same for each run.
-fn program() -> (Truth, Vec<Step>) {
-    let (mut rng, mut truth, mut twin) = (Rng::new(5), Truth::new(5), Twin::default());
+/// A program that does each kind of step, the same for each run with a seed.
+fn program(seed: u64) -> (Truth, Vec<Step>) {
+    let (mut rng, mut truth) = (Rng::new(seed), Truth::new(seed));
+    let mut twin = Twin::default();
     let mut steps = Vec::new();
     let is_missing = |steps: &[Step]| {
         let has = |test: fn(&Step) -> bool| steps.iter().any(test);
@@ -34,48 +35,53 @@ fn a_refused_operation_is_an_error_and_loses_nothing() {
     let mut points = 0;
     for fault in [Fault::Eio, Fault::Enospc, Fault::ShortWrite] {
         let (mut errors, mut unnoticed) = (0, 0);
-        for nth in 1.. {
-            let (mut truth, steps) = program();
-            let (memory, mut twin) = (MemFs::new(nth), Twin::default());
-            let disk = FaultFs::new(Arc::new(memory.clone()));
-            let mut rig = Rig::open(Arc::new(disk.clone())).unwrap();
-            disk.inject(FaultRule::new(fault).path("/raft").nth(nth));
-            let mut after = twin.clone();
-            let mut told = String::new();
-            for step in &steps {
-                after.apply(step, &mut truth);
-                if let Err(error) = twin.run(step, &mut rig, &mut truth) {
-                    told = format!("{fault:?} number {nth}: {step:?}: {error}");
+        for seed in 1..=4 {
+            for nth in 1.. {
+                let (was_hit, was_error) = refuse(fault, seed, nth);
+                points += u64::from(was_hit);
+                errors += u64::from(was_error);
+                unnoticed += u64::from(was_hit && !was_error);
+                if !was_hit {
                     break;
                 }
-                while rig.store.store().step().unwrap_or(false) {}
-                twin = after.clone();
-            }
-            let was_hit = !disk.hits().is_empty();
-            disk.clear();
-            if told.is_empty() {
-                unnoticed += 1;
-                told = format!("{fault:?} number {nth}: unnoticed");
-            } else {
-                errors += 1;
-                let is_typed = told.contains("/raft") || told.contains("write-ahead log");
-                assert!(is_typed, "{told}");
-            }
-            rig.check_state(&mut truth, &told);
-            let _ = rig.store.close();
-            let mut rig = Rig::open(rig.fs).unwrap_or_else(|e| panic!("{told}: {e}"));
-            check_leftovers(&memory, &rig, &told);
-            twin.check_crash(&after, &mut rig, &mut truth, false, &told);
-            go_on(&mut rig, &mut truth, &told);
-            points += 1;
-            if !was_hit {
-                break;
             }
         }
         println!("{fault:?}: {errors} errors, {unnoticed} that only left something to remove");
-        assert!(errors > 20, "{fault:?}: {errors}");
+        assert!(errors > 60, "{fault:?}: {errors}");
     }
     println!("{points} fault points");
+}
+
+/// Runs a program whose operation `nth` fails. Returns whether there was one, and an error.
+fn refuse(fault: Fault, seed: u64, nth: u64) -> (bool, bool) {
+    let (mut truth, steps) = program(seed);
+    let (memory, mut twin) = (MemFs::new(nth), Twin::default());
+    let disk = FaultFs::new(Arc::new(memory.clone()));
+    let mut rig = Rig::open(Arc::new(disk.clone())).unwrap();
+    disk.inject(FaultRule::new(fault).path("/raft").nth(nth));
+    let mut after = twin.clone();
+    let mut failed = None;
+    for step in &steps {
+        after.apply(step, &mut truth);
+        if let Err(error) = twin.run(step, &mut rig, &mut truth) {
+            failed = Some(format!("{step:?}: {error}"));
+            break;
+        }
+        while rig.store.store().step().unwrap_or(false) {}
+        twin = after.clone();
+    }
+    let was_hit = !disk.hits().is_empty();
+    disk.clear();
+    let is_typed = |told: &String| told.contains("/raft") || told.contains("write-ahead log");
+    assert!(failed.as_ref().is_none_or(is_typed), "{failed:?}");
+    let told = format!("seed {seed}, {fault:?} of operation {nth}: {failed:?}");
+    rig.check_state(&mut truth, &told);
+    let _ = rig.store.close();
+    let mut rig = Rig::open(rig.fs).unwrap_or_else(|e| panic!("{told}: {e}"));
+    check_leftovers(&memory, &rig, &told);
+    twin.check_crash(&after, &mut rig, &mut truth, false, &told);
+    go_on(&mut rig, &mut truth, &told);
+    (was_hit, failed.is_some())
 }
 
 /// A full disk while a snapshot is built is an error, and the node goes on when there is room.
