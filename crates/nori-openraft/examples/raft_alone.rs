@@ -43,9 +43,9 @@ struct Nobody;
 
 type Sent<T, E = RaftError<u64>> = std::result::Result<T, RPCError<u64, BasicNode, E>>;
 
-fn unreachable<T, E: Error>() -> Sent<T, E> {
+fn unreachable<E: Error>() -> RPCError<u64, BasicNode, E> {
     let gone = std::io::Error::from(std::io::ErrorKind::NotConnected);
-    Err(RPCError::Unreachable(Unreachable::new(&gone)))
+    RPCError::Unreachable(Unreachable::new(&gone))
 }
 
 impl RaftNetworkFactory<Types> for Nobody {
@@ -62,7 +62,7 @@ impl RaftNetwork<Types> for Nobody {
         _: AppendEntriesRequest<Types>,
         _: RPCOption,
     ) -> Sent<AppendEntriesResponse<u64>> {
-        unreachable()
+        Err(unreachable())
     }
 
     async fn install_snapshot(
@@ -70,11 +70,11 @@ impl RaftNetwork<Types> for Nobody {
         _: InstallSnapshotRequest<Types>,
         _: RPCOption,
     ) -> Sent<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>> {
-        unreachable()
+        Err(unreachable())
     }
 
     async fn vote(&mut self, _: VoteRequest<u64>, _: RPCOption) -> Sent<VoteResponse<u64>> {
-        unreachable()
+        Err(unreachable())
     }
 }
 

@@ -83,11 +83,7 @@ impl<C: RaftTypeConfig> RaftLogReader<C> for LogStore<C> {
         self.read(ErrorSubject::Logs, move |log| log.read(first, end, usize::MAX)).await
     }
 
-    async fn limited_get_log_entries(
-        &mut self,
-        start: u64,
-        end: u64,
-    ) -> Stored<C, Vec<C::Entry>> {
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Stored<C, Vec<C::Entry>> {
         let bytes_max = self.shared.options.read_bytes;
         self.read(ErrorSubject::Logs, move |log| log.read(start, Some(end), bytes_max)).await
     }
@@ -133,7 +129,7 @@ impl<C: RaftTypeConfig> RaftLogStorage<C> for LogStore<C> {
         // dropped before it has heard of it.
         let job = move || {
             let result = shared.log.append(&entries);
-            callback.log_io_completed(result.as_ref().map(|()| ()).map_err(Error::to_io));
+            callback.log_io_completed(result.as_ref().copied().map_err(Error::to_io));
             result
         };
         let done = self.shared.log_thread.run(job).await;

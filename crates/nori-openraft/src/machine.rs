@@ -35,14 +35,6 @@ impl<C: RaftTypeConfig, M> fmt::Debug for Applier<C, M> {
     }
 }
 
-fn told<C: RaftTypeConfig, T>(
-    result: Result<T>,
-    subject: ErrorSubject<C::NodeId>,
-    verb: ErrorVerb,
-) -> Stored<C, T> {
-    result.map_err(|e| e.to_storage(subject, verb))
-}
-
 impl<C, M> RaftStateMachine<C> for Applier<C, M>
 where
     C: RaftTypeConfig<Entry = Entry<C>, SnapshotData = SnapshotFile>,
@@ -67,7 +59,7 @@ where
             shared.state.apply(&*machine, entries, batch_bytes)
         };
         let applied = self.shared.state_thread.run(job).await;
-        told::<C, _>(applied, ErrorSubject::StateMachine, ErrorVerb::Write)
+        applied.map_err(|e| e.to_storage(ErrorSubject::StateMachine, ErrorVerb::Write))
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder<C> {
@@ -77,7 +69,7 @@ where
     async fn begin_receiving_snapshot(&mut self) -> Stored<C, Box<SnapshotFile>> {
         let shared = Arc::clone(&self.shared);
         let file = self.shared.state_thread.run(move || shared.receive()).await;
-        told::<C, _>(file.map(Box::new), ErrorSubject::Snapshot(None), ErrorVerb::Write)
+        file.map(Box::new).map_err(|e| e.to_storage(ErrorSubject::Snapshot(None), ErrorVerb::Write))
     }
 
     async fn install_snapshot(
@@ -93,12 +85,12 @@ where
             self.shared.state_thread.run(job).await
         }
         .await;
-        told::<C, _>(installed, subject, ErrorVerb::Write)
+        installed.map_err(|e| e.to_storage(subject, ErrorVerb::Write))
     }
 
     async fn get_current_snapshot(&mut self) -> Stored<C, Option<Snapshot<C>>> {
         let shared = Arc::clone(&self.shared);
         let current = self.shared.state_thread.run(move || shared.open_current()).await;
-        told::<C, _>(current, ErrorSubject::Snapshot(None), ErrorVerb::Read)
+        current.map_err(|e| e.to_storage(ErrorSubject::Snapshot(None), ErrorVerb::Read))
     }
 }

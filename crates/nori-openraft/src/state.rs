@@ -90,7 +90,10 @@ impl<'a> StateBatch<'a> {
         } else {
             self.writes.range::<Vec<u8>, _>((lo.as_ref(), hi.as_ref()))
         };
-        Merged { base: self.base.range((lo.clone(), hi.clone())).peekable(), writes: writes.peekable() }
+        Merged {
+            base: self.base.range((lo.clone(), hi.clone())).peekable(),
+            writes: writes.peekable(),
+        }
     }
 
     /// The keys that start with `prefix`, in order.
@@ -130,7 +133,9 @@ impl Iterator for Merged<'_> {
                 None => {
                     let (key, value) = self.writes.next()?;
                     match value {
-                        Some(value) => return Some(Ok((Bytes::copy_from_slice(key), value.clone()))),
+                        Some(value) => {
+                            return Some(Ok((Bytes::copy_from_slice(key), value.clone())));
+                        }
                         None => continue,
                     }
                 }

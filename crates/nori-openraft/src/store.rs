@@ -50,7 +50,11 @@ where
     /// [`Error::Store`] with `Locked` if it is open elsewhere, with `Corruption` if bytes that were
     /// durable are damaged; [`Error::FormatTooNew`]; [`Error::Record`] if `C` is not what it was
     /// written with; [`Error::Io`], [`Error::DiskFull`].
-    pub fn open(dir: impl AsRef<Path>, options: RaftOptions, machine: M) -> Result<RaftStore<C, M>> {
+    pub fn open(
+        dir: impl AsRef<Path>,
+        options: RaftOptions,
+        machine: M,
+    ) -> Result<RaftStore<C, M>> {
         let fs = Arc::clone(&options.file_system);
         let dir = fs.absolute(dir.as_ref())?;
         let config = options.store.clone().file_system(Arc::clone(&fs));

@@ -99,7 +99,10 @@ impl Drop for SnapshotFile {
     fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {
             // Removing a file touches the disk, and stands behind the piece under way.
-            drop(self.worker.run(move || Ok(drop(temporary))));
+            drop(self.worker.run(move || {
+                drop(temporary);
+                Ok(())
+            }));
         }
     }
 }

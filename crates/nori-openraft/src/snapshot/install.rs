@@ -45,7 +45,14 @@ impl<C: RaftTypeConfig<SnapshotData = SnapshotFile>> Shared<C> {
         let prepared = self.fill(&keyspace, &file, meta).and_then(|()| {
             let bytes = file.len()?;
             let switching = self.switching.lock();
-            Ok((SnapshotRecord::<C> { number: temporary.publish(&*file)?, bytes, meta: meta.clone() }, switching))
+            Ok((
+                SnapshotRecord::<C> {
+                    number: temporary.publish(&*file)?,
+                    bytes,
+                    meta: meta.clone(),
+                },
+                switching,
+            ))
         });
         let (record, switching) = match prepared {
             Ok(prepared) => prepared,

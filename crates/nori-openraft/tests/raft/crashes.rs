@@ -52,7 +52,8 @@ fn a_crash_anywhere_leaves_what_was_promised() {
                 while rng.chance(30) && rig.store.store().step().unwrap() {}
             });
             for (cut, operation, image) in images {
-                let told = format!("{cut:?} before operation {operation} of step {number}: {step:?}");
+                let told =
+                    format!("{cut:?} before operation {operation} of step {number}: {step:?}");
                 let fs: Arc<dyn FileSystem> = Arc::new(image.clone());
                 let mut rig = Rig::open(fs).unwrap_or_else(|e| panic!("{told}: {e}"));
                 check_leftovers(&image, &rig, &told);

@@ -35,7 +35,7 @@ fn a_refused_operation_is_an_error_and_loses_nothing() {
     let mut points = 0;
     for fault in [Fault::Eio, Fault::Enospc, Fault::ShortWrite] {
         let (mut errors, mut unnoticed) = (0, 0);
-        for seed in 1..=4 {
+        for seed in 1..=2 {
             for nth in 1.. {
                 let (was_hit, was_error) = refuse(fault, seed, nth);
                 points += u64::from(was_hit);
@@ -46,8 +46,8 @@ fn a_refused_operation_is_an_error_and_loses_nothing() {
                 }
             }
         }
-        println!("{fault:?}: {errors} errors, {unnoticed} that only left something to remove");
-        assert!(errors > 60, "{fault:?}: {errors}");
+        println!("{fault:?}: {errors} errors, {unnoticed} in background work or while removing");
+        assert!(errors > 40, "{fault:?}: {errors}");
     }
     println!("{points} fault points");
 }

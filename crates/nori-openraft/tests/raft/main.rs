@@ -3,6 +3,8 @@
 
 #![cfg(not(any(nori_loom, nori_shuttle)))]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
+// The errors are openraft's.
+#![allow(clippy::result_large_err)]
 
 mod crashes;
 mod faults;

@@ -4,9 +4,7 @@ use crate::rig::{DIR, contents, options};
 use crate::truth::{Command, Contents, Types, Words};
 use nori_env::{Cut, FileSystem, MemFs};
 use nori_openraft::RaftStore;
-use openraft::error::{
-    InstallSnapshotError, RPCError, RaftError, RemoteError, Unreachable,
-};
+use openraft::error::{InstallSnapshotError, RPCError, RaftError, RemoteError, Unreachable};
 use openraft::network::RPCOption;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
@@ -143,8 +141,8 @@ fn a_cluster_keeps_what_it_acknowledged_through_power_cuts_and_snapshots() {
         one.wait(None).metrics(|m| m.purged.is_some(), "purged").await.unwrap();
         for number in [2, 3] {
             one.add_learner(number, BasicNode::default(), true).await.unwrap();
-            let got = nodes[&number].raft.metrics().borrow().snapshot;
-            assert!(got.is_some(), "node {number} got no snapshot");
+            let wait = nodes[&number].raft.wait(Some(Duration::from_secs(20)));
+            wait.metrics(|m| m.snapshot.is_some(), "a snapshot is sent").await.unwrap();
         }
         one.change_membership(BTreeSet::from([1, 2, 3]), false).await.unwrap();
         for cut in [Cut::SyncedOnly, Cut::TornLast, Cut::KillEvict] {

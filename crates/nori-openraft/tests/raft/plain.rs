@@ -191,10 +191,8 @@ fn a_state_machine_that_fails_applies_nothing_of_the_call() {
         std::sync::Arc::new(nori_env::MemFs::new(8));
     let store = RaftStore::open("/raft", crate::rig::options(&disk), Moody).unwrap();
     let (mut machine, mut log) = (store.state_machine(), store.log());
-    let entry = |index, command| Entry {
-        log_id: id(1, 1, index),
-        payload: EntryPayload::Normal(command),
-    };
+    let entry =
+        |index, command| Entry { log_id: id(1, 1, index), payload: EntryPayload::Normal(command) };
     let put = |key: &str| Command::Put(key.into(), "1".into());
     let entries = [entry(0, put("a")), entry(1, Command::Delete("a".into()))];
     let failed = wait(machine.apply(entries)).unwrap_err();
@@ -235,8 +233,14 @@ struct Reader;
 impl StateMachine<Types> for Reader {
     fn apply(&self, state: &mut StateBatch<'_>, command: Command) -> Result<Reply> {
         let told = match command {
-            Command::Put(key, value) => return Ok(Reply(Some(state.put(key, value)).map(|()| String::new()))),
-            Command::Delete(key) => return Ok(Reply(Some(state.delete(key)).map(|()| String::new()))),
+            Command::Put(key, value) => {
+                state.put(key, value);
+                Vec::new()
+            }
+            Command::Delete(key) => {
+                state.delete(key);
+                Vec::new()
+            }
             Command::Append(lo, hi) => state.range(lo..hi).collect::<Result<Vec<_>>>()?,
             Command::Count(prefix, _) => {
                 state.prefix(prefix.as_bytes()).collect::<Result<Vec<_>>>()?
@@ -273,7 +277,10 @@ fn a_batch_reads_its_own_writes_in_order() {
     let delete = |key: &str| Command::Delete(key.into());
     apply(vec![put("b"), put("d"), put("f")]);
     let range = |lo: &str, hi: &str| Command::Append(lo.into(), hi.into());
-    assert_eq!(apply(vec![put("a"), delete("d"), put("e"), put("g"), range("a", "z")]), "a b e f g");
+    assert_eq!(
+        apply(vec![put("a"), delete("d"), put("e"), put("g"), range("a", "z")]),
+        "a b e f g"
+    );
     assert_eq!(apply(vec![delete("a"), put("c"), range("b", "f")]), "b c e");
     assert_eq!(apply(vec![put("c1"), put("c2"), delete("c1"), range("z", "a")]), "");
     assert_eq!(apply(vec![put("c3"), Command::Count("c".into(), String::new())]), "c c2 c3");

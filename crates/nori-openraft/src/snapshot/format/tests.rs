@@ -47,10 +47,7 @@ fn no_flipped_bit_and_no_cut_goes_unseen() {
     let whole = written(&some());
     for (bit, damaged) in flips(&whole) {
         let result = read(&damaged);
-        let is_seen = matches!(
-            result,
-            Err(Error::Corruption { .. } | Error::FormatTooNew { .. })
-        );
+        let is_seen = matches!(result, Err(Error::Corruption { .. } | Error::FormatTooNew { .. }));
         assert!(is_seen, "bit {bit}: {result:?}");
     }
     for cut in truncations(&whole) {
