@@ -112,7 +112,9 @@ async fn settle(nodes: &BTreeMap<u64, Node>) {
     let most = nodes.values().map(applied).max().flatten().unwrap();
     for node in nodes.values() {
         let wait = node.raft.wait(Some(Duration::from_secs(20)));
-        wait.applied_index_at_least(Some(most.index), "settle").await.unwrap();
+        let settled = wait.applied_index_at_least(Some(most.index), "settle").await;
+        let state = node.raft.metrics().borrow().running_state.clone();
+        settled.unwrap_or_else(|e| panic!("{e}: {state:?}"));
     }
 }
 
