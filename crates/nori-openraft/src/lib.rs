@@ -13,7 +13,8 @@
 //!    what a power cut takes of it is applied again from the log, which stands before it. A crash
 //!    leaves the state of exactly its last applied log id.
 //! 3. A purge syncs `purged` before it removes anything, and with it all that was applied before;
-//!    what is not applied is not purged.
+//!    what is not applied is not purged: openraft asks for a purge before the snapshot that allows
+//!    it is installed, and the purge waits for it.
 //! 4. A snapshot is built while requests go on being applied. One that is installed is checked
 //!    whole in a keyspace of its own, then one synced batch makes it the state.
 //!

@@ -135,14 +135,8 @@ impl<C: RaftTypeConfig> Log<C> {
         Ok(())
     }
 
-    /// Ends the log's beginning behind `upto`, and removes the entries before. `applied` is what
-    /// the state has.
-    pub(crate) fn purge(&self, upto: &LogIdOf<C>, applied: Option<&LogIdOf<C>>) -> Result<()> {
-        if let Some(applied) = applied.filter(|applied| applied.index < upto.index) {
-            let (upto, applied) = (upto.index, applied.index);
-            let what = format!("the log cannot be purged up to {upto}: {applied} is applied");
-            return Err(Error::out_of_order(what));
-        }
+    /// Makes the log begin behind `upto`, and removes the entries before. The state has them.
+    pub(crate) fn purge(&self, upto: &LogIdOf<C>) -> Result<()> {
         let mut extent = self.extent();
         if extent.purged.next_index() > upto.index {
             return Ok(());

@@ -2,7 +2,9 @@
 //!
 //! 1. All that writes goes through one thread, in order, so a call that nobody waits for any more
 //!    is still done before the next. Reads have another thread and never wait for a sync.
-//! 2. The callback of an append is called when the entries are durable, or with the error; the call
+//! 2. A purge waits for the state: what is not applied, or in a snapshot that is installed, is not
+//!    purged. Since the purge is synced behind it, it is durable then.
+//! 3. The callback of an append is called when the entries are durable, or with the error; the call
 //!    returns then too, since openraft waits for the callback before it goes on.
 
 use crate::error::Error;
@@ -38,6 +40,24 @@ impl<C: RaftTypeConfig> LogStore<C> {
         let shared = Arc::clone(&self.shared);
         let done = self.shared.log_thread.run(move || job(&shared.log)).await;
         done.map_err(|e| e.to_storage(subject, ErrorVerb::Write))
+    }
+
+    /// Waits for the snapshot that brings the state to where the log is to be purged, if one is on
+    /// its way. A state that nothing was ever applied to is no reason to keep the log.
+    async fn reach(&self, upto: &LogIdOf<C>) -> Result<(), Error> {
+        let mut watch = self.shared.arrivals.watch();
+        loop {
+            let arriving = *watch.borrow_and_update();
+            let applied = self.shared.state.applied();
+            let is_reached = applied.as_ref().is_some_and(|applied| applied.index >= upto.index);
+            if is_reached || (applied.is_none() && arriving == 0) {
+                return Ok(());
+            }
+            if arriving == 0 || watch.changed().await.is_err() {
+                let what = format!("the log cannot be purged up to {upto}: {applied:?} is applied");
+                return Err(Error::out_of_order(what));
+            }
+        }
     }
 
     async fn read<T: Send + 'static>(
@@ -141,11 +161,9 @@ impl<C: RaftTypeConfig> RaftLogStorage<C> for LogStore<C> {
     }
 
     async fn purge(&mut self, log_id: LogIdOf<C>) -> Stored<C, ()> {
-        let shared = Arc::clone(&self.shared);
-        let job = move |log: &Log<C>| {
-            let applied = shared.state.applied();
-            log.purge(&log_id, applied.as_ref())
-        };
-        self.write(ErrorSubject::Logs, job).await
+        self.reach(&log_id)
+            .await
+            .map_err(|e| e.to_storage(ErrorSubject::Logs, ErrorVerb::Delete))?;
+        self.write(ErrorSubject::Logs, move |log| log.purge(&log_id)).await
     }
 }

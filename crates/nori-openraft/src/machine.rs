@@ -80,8 +80,14 @@ where
         let subject = ErrorSubject::Snapshot(Some(meta.signature()));
         let (shared, meta) = (Arc::clone(&self.shared), meta.clone());
         let installed: Result<()> = async {
+            // Begun before the file's own ends: a purge that waits must not find none between them.
+            let arrival = self.shared.arrivals.begin();
             let (file, temporary) = snapshot.into_parts().await?;
-            let job = move || shared.install(&meta, file, temporary);
+            let job = move || {
+                let installed = shared.install(&meta, file, temporary);
+                drop(arrival);
+                installed
+            };
             self.shared.state_thread.run(job).await
         }
         .await;

@@ -14,12 +14,14 @@
 //!    was checked does one synced batch make it the state, with its log id, membership and file; the
 //!    keyspace before is dropped then. Until then nothing of the old state is touched.
 
+mod arrivals;
 mod build;
 mod dir;
 mod file;
 mod format;
 mod install;
 
+pub(crate) use arrivals::Arrivals;
 pub use build::SnapshotBuilder;
 pub(crate) use dir::SnapshotDir;
 pub use file::SnapshotFile;

@@ -6,7 +6,7 @@ use crate::log_store::LogStore;
 use crate::machine::Applier;
 use crate::options::RaftOptions;
 use crate::records::{FORMAT, META, SnapshotRecord, key, put, read, state_name, state_number};
-use crate::snapshot::{SnapshotDir, SnapshotFile};
+use crate::snapshot::{Arrivals, SnapshotDir, SnapshotFile};
 use crate::state::{State, StateMachine, StateView};
 use crate::worker::Worker;
 use nori_env::sync::{Arc, Mutex};
@@ -22,6 +22,7 @@ pub(crate) struct Shared<C: RaftTypeConfig> {
     pub(crate) log: Log<C>,
     pub(crate) state: State<C>,
     pub(crate) snapshots: Arc<SnapshotDir>,
+    pub(crate) arrivals: Arrivals,
     /// Held while another snapshot becomes the current one.
     pub(crate) switching: Mutex<()>,
     /// The snapshot whose bytes were written or checked by this process.
@@ -75,6 +76,7 @@ where
             store,
             options,
             snapshots,
+            arrivals: Arrivals::new(),
             switching: Mutex::new(()),
             verified: Mutex::new(None),
             log_thread: Worker::new("raft-log")?,

@@ -6,6 +6,7 @@
 //! 3. The position moves when bytes were handed to the caller, so a read that is given up and made
 //!    again loses nothing.
 
+use super::arrivals::Arrival;
 use super::dir::Temporary;
 use crate::error::{Error, Result};
 use crate::worker::{Pending, Worker};
@@ -33,6 +34,7 @@ pub struct SnapshotFile {
     busy: Busy,
     /// While it is being received. A finished snapshot is not to be written to.
     temporary: Option<Temporary>,
+    arrival: Option<Arrival>,
 }
 
 enum Busy {
@@ -53,13 +55,16 @@ impl SnapshotFile {
         file: Arc<dyn File>,
         worker: &Worker,
         temporary: Temporary,
+        arrival: Arrival,
     ) -> Result<SnapshotFile> {
-        SnapshotFile::new(file, worker, Some(temporary))
+        let mut this = SnapshotFile::new(file, worker, Some(temporary))?;
+        this.arrival = Some(arrival);
+        Ok(this)
     }
 
     fn new(file: Arc<dyn File>, worker: &Worker, temporary: Option<Temporary>) -> Result<Self> {
         let (len, worker, busy) = (file.len()?, worker.clone(), Busy::Idle);
-        Ok(SnapshotFile { file, worker, position: 0, len, busy, temporary })
+        Ok(SnapshotFile { file, worker, position: 0, len, busy, temporary, arrival: None })
     }
 
     /// Where the file is, for messages.

@@ -20,7 +20,7 @@ impl<C: RaftTypeConfig<SnapshotData = SnapshotFile>> Shared<C> {
     /// An empty file to receive a snapshot in.
     pub(crate) fn receive(&self) -> Result<SnapshotFile> {
         let (temporary, file) = self.snapshots.create()?;
-        SnapshotFile::receiving(file, &self.read_thread, temporary)
+        SnapshotFile::receiving(file, &self.read_thread, temporary, self.arrivals.begin())
     }
 
     /// Makes a snapshot the state. After an error the state is the old one.

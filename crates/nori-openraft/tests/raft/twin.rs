@@ -47,9 +47,6 @@ impl Twin {
     pub(crate) fn choose(&self, rng: &mut Rng, truth: &mut Truth) -> Step {
         let (end, applied, agreed) = (next(self.last()), next(self.applied), self.agreed);
         let committed = next(self.committed).max(applied);
-        if end < applied {
-            return Step::Purge(truth.id(applied - 1));
-        }
         match rng.below(20) {
             0..5 if end > agreed && rng.chance(70) => Step::Truncate(agreed),
             0..5 if end > agreed || rng.chance(20) => Step::Append(junk(rng, end)),
@@ -91,7 +88,7 @@ impl Twin {
             }
             Step::Install(end) => {
                 let snapshot = snapshot_of(truth, end);
-                rig.take(snapshot)
+                rig.take_and_purge(snapshot)
             }
         }
     }
@@ -131,6 +128,10 @@ impl Twin {
                 self.applied = Some(truth.id(end - 1));
                 (self.snapshot, self.durable) = (Some(self.applied), self.applied);
                 self.agreed = self.agreed.max(end);
+                if self.purged < self.applied {
+                    self.log = self.log.split_off(&end);
+                    self.purged = self.applied;
+                }
             }
         }
     }
