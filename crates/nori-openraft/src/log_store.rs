@@ -43,17 +43,18 @@ impl<C: RaftTypeConfig> LogStore<C> {
     }
 
     /// Waits for the snapshot that brings the state to where the log is to be purged, if one is on
-    /// its way. A state that nothing was ever applied to is no reason to keep the log.
+    /// its way. A state that nothing was ever applied to is no reason to keep the log, unless a
+    /// snapshot was to come to it.
     async fn reach(&self, upto: &LogIdOf<C>) -> Result<(), Error> {
         let mut watch = self.shared.arrivals.watch();
         loop {
             let arriving = *watch.borrow_and_update();
             let applied = self.shared.state.applied();
             let is_reached = applied.as_ref().is_some_and(|applied| applied.index >= upto.index);
-            if is_reached || (applied.is_none() && arriving == 0) {
+            if is_reached || (applied.is_none() && arriving.ever == 0) {
                 return Ok(());
             }
-            if arriving == 0 || watch.changed().await.is_err() {
+            if arriving.now == 0 || watch.changed().await.is_err() {
                 let what = format!("the log cannot be purged up to {upto}: {applied:?} is applied");
                 return Err(Error::out_of_order(what));
             }

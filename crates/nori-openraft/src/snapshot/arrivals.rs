@@ -8,32 +8,43 @@ use nori_env::sync::Arc;
 use tokio::sync::watch;
 
 /// How many snapshots are being received or installed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arriving {
+    pub(crate) now: u64,
+    /// Since the store was opened, installed or not.
+    pub(crate) ever: u64,
+}
+
+/// Who counts them.
 #[derive(Clone, Debug)]
-pub(crate) struct Arrivals(Arc<watch::Sender<u64>>);
+pub(crate) struct Arrivals(Arc<watch::Sender<Arriving>>);
 
 impl Arrivals {
     pub(crate) fn new() -> Arrivals {
-        Arrivals(Arc::new(watch::Sender::new(0)))
+        Arrivals(Arc::new(watch::Sender::new(Arriving::default())))
     }
 
     /// One more, until it is dropped: after it was installed, or given up.
     pub(crate) fn begin(&self) -> Arrival {
-        self.0.send_modify(|arriving| *arriving += 1);
+        self.0.send_modify(|arriving| {
+            arriving.now += 1;
+            arriving.ever += 1;
+        });
         Arrival(Arc::clone(&self.0))
     }
 
     /// Tells each change.
-    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+    pub(crate) fn watch(&self) -> watch::Receiver<Arriving> {
         self.0.subscribe()
     }
 }
 
 /// A snapshot that is being received or installed.
 #[derive(Debug)]
-pub(crate) struct Arrival(Arc<watch::Sender<u64>>);
+pub(crate) struct Arrival(Arc<watch::Sender<Arriving>>);
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        self.0.send_modify(|arriving| *arriving -= 1);
+        self.0.send_modify(|arriving| arriving.now -= 1);
     }
 }

@@ -42,26 +42,14 @@ impl<C: RaftTypeConfig<SnapshotData = SnapshotFile>> Shared<C> {
         };
         let number = self.unused_state(before.number);
         let keyspace = self.store.keyspace(&state_name(number))?;
-        let prepared = self.fill(&keyspace, &file, meta).and_then(|()| {
-            let bytes = file.len()?;
-            let switching = self.switching.lock();
-            Ok((
-                SnapshotRecord::<C> {
-                    number: temporary.publish(&*file)?,
-                    bytes,
-                    meta: meta.clone(),
-                },
-                switching,
-            ))
-        });
-        let (record, switching) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                // Nothing names it. If it cannot be dropped, opening the store drops it.
-                let _ = self.store.drop_keyspace(keyspace.name());
-                return Err(error);
-            }
-        };
+        if let Err(error) = self.fill(&keyspace, &file, meta) {
+            // Nothing names it. If it cannot be dropped, opening the store drops it.
+            let _ = self.store.drop_keyspace(keyspace.name());
+            return Err(error);
+        }
+        let switching = self.switching.lock();
+        let (bytes, published) = (file.len()?, temporary.publish(&*file)?);
+        let record = SnapshotRecord::<C> { number: published, bytes, meta: meta.clone() };
         let old = self.current_snapshot()?;
         self.switch(number, &record)?;
         *self.verified.lock() = Some(record.number);
