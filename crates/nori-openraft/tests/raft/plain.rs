@@ -285,3 +285,26 @@ fn a_batch_reads_its_own_writes_in_order() {
     assert_eq!(apply(vec![put("c1"), put("c2"), delete("c1"), range("z", "a")]), "");
     assert_eq!(apply(vec![put("c3"), Command::Count("c".into(), String::new())]), "c c2 c3");
 }
+
+/// openraft purges up to where a snapshot goes before that is installed. On a node without any
+/// state, too, nothing is purged if the snapshot turns out to be damaged.
+#[test]
+fn a_purge_waits_for_the_snapshot_and_fails_with_it() {
+    for applied in [0, 3] {
+        let (_, mut rig) = Rig::in_memory(11);
+        let mut truth = Truth::new(11);
+        wait(rig.log.blocking_append(truth.entries(0..6))).unwrap();
+        wait(rig.machine.apply(truth.entries(0..applied))).unwrap();
+        let mut lying = snapshot_of(&mut truth, 20);
+        lying.meta.last_log_id = Some(truth.id(20));
+        let refused = rig.take_and_purge(lying).unwrap_err().to_string();
+        assert!(refused.contains("the meta of a snapshot"), "{refused}");
+        assert!(wait(rig.log.purge(truth.id(20))).is_err());
+        assert_eq!(rig.entries(), truth.entries(0..6));
+        let good = snapshot_of(&mut truth, 20);
+        rig.take_and_purge(good).unwrap();
+        assert_eq!((rig.entries().len(), rig.applied()), (0, Some(truth.id(19))));
+        wait(rig.log.blocking_append(truth.entries(20..22))).unwrap();
+        rig.check_state(&mut truth, "installed");
+    }
+}
