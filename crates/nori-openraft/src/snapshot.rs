@@ -11,8 +11,8 @@
 //!    `raft-meta` written and synced, the one before removed. What a crash leaves that `raft-meta`
 //!    does not name is removed when the store is opened.
 //! 3. What is installed is read into a keyspace of its own. Only when the last frame of the file
-//!    was checked does one synced batch make it the state, with its log id, membership and file; the
-//!    keyspace before is dropped then. Until then nothing of the old state is touched.
+//!    was checked does one synced batch make it the state, with its log id, membership and file;
+//!    the keyspace before is dropped then. Until then nothing of the old state is touched.
 
 mod arrivals;
 mod build;
