@@ -5,7 +5,9 @@
 
 use crate::ci::Context;
 use crate::failure::Failure;
-use crate::{benches, coverage, drill, libfuzzer, mutants, plants, sanitize, shell, suites};
+use crate::{
+    benches, cluster, coverage, drill, libfuzzer, mutants, plants, sanitize, shell, suites,
+};
 
 /// One long run.
 pub(crate) struct Long {
@@ -63,6 +65,21 @@ pub(crate) const LONG: &[Long] = &[
         name: "backup-drill",
         about: "backups and checkpoints under load, each compared to the byte [--gb N]",
         work: Work::Own(drill::backup_drill),
+    },
+    Long {
+        name: "cluster",
+        about: "three members of examples/replicated-kv on this machine, until Ctrl-C [DIR]",
+        work: Work::Own(cluster::cluster),
+    },
+    Long {
+        name: "cluster-test",
+        about: "clients and faults on three members; nothing lost, all equal [--minutes N]",
+        work: Work::Own(cluster::cluster_test),
+    },
+    Long {
+        name: "cluster-bench",
+        about: "durable puts: a store, a member alone, three members [--seconds N]",
+        work: Work::Own(cluster::cluster_bench),
     },
     Long {
         name: "fuzz",

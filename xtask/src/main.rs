@@ -12,6 +12,7 @@ mod benches;
 mod browser;
 mod cargo_steps;
 mod ci;
+mod cluster;
 mod coverage;
 mod docs;
 mod drill;

@@ -154,13 +154,16 @@ impl Client {
         Err(Failed::Refused(last))
     }
 
+    /// The next of the members.
+    pub fn any(&self) -> &str {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.members.get(turn % self.members.len().max(1)).map_or("", String::as_str)
+    }
+
     /// The leader, or the next of the members.
     fn whom(&self) -> String {
         let known = self.leader.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        known.unwrap_or_else(|| {
-            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-            self.members.get(turn % self.members.len().max(1)).cloned().unwrap_or_default()
-        })
+        known.unwrap_or_else(|| self.any().to_string())
     }
 
     fn note(&self, leader: Option<String>) {

@@ -24,7 +24,10 @@ const CLIENTS: usize = 6;
 
 fn main() -> ExitCode {
     let seconds = std::env::args().nth(1).and_then(|seconds| seconds.parse().ok());
-    match seconds.ok_or("cluster-test SECONDS".to_string()).and_then(test) {
+    // A twin: the test must find that stale reads are not linearizable.
+    let is_stale = std::env::args().nth(2).as_deref() == Some("--stale-reads");
+    let usage = "cluster-test SECONDS [--stale-reads]".to_string();
+    match seconds.ok_or(usage).and_then(|seconds| test(seconds, is_stale)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn test(seconds: u64) -> Result<(), String> {
+fn test(seconds: u64, is_stale: bool) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|e| e.to_string())?;
     let program = own.with_file_name("replicated-kv");
     let dir = std::env::temp_dir().join(format!("nori-cluster-{}", std::process::id()));
@@ -46,7 +49,7 @@ fn test(seconds: u64) -> Result<(), String> {
             None
         }
     };
-    let result = run(seconds, &program, &dir, small_dir);
+    let result = run(seconds, is_stale, &program, &dir, small_dir);
     if result.is_err() {
         eprintln!("what the members said is in {}", dir.join("members.log").display());
     } else {
@@ -57,6 +60,7 @@ fn test(seconds: u64) -> Result<(), String> {
 
 fn run(
     seconds: u64,
+    is_stale: bool,
     program: &std::path::Path,
     dir: &std::path::Path,
     small: Option<PathBuf>,
@@ -66,7 +70,7 @@ fn run(
     let small = elsewhere.first().map(|(member, _)| *member);
     let mut cluster = Cluster::start(program, dir, &elsewhere, SNAPSHOT_EVERY, 3)?;
     println!("members: {}", cluster.addresses().join(", "));
-    let load = Load::start(&cluster.addresses(), CLIENTS)?;
+    let load = Load::start(&cluster.addresses(), CLIENTS, is_stale)?;
     let (begun, time) = (Instant::now(), Duration::from_secs(seconds));
     let mut faults: BTreeMap<Fault, u64> = BTreeMap::new();
     let possible = Fault::ALL.into_iter().filter(|f| *f != Fault::DiskFull || small.is_some());

@@ -74,6 +74,7 @@ struct Shared {
     /// Acknowledged writes of keys that are written once.
     acknowledged: Mutex<BTreeMap<String, u64>>,
     tally: Mutex<Tally>,
+    is_stale: bool,
 }
 
 /// Clients at work.
@@ -85,11 +86,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts clients: half of what each does is on registers, half on keys of its own.
+    /// Starts clients: half of what each does is on registers, half on keys of its own. With
+    /// `is_stale` they read what some member has, which the check must find.
     ///
     /// # Errors
     /// What keeps the runtime from starting.
-    pub fn start(members: &[String], clients: usize) -> Result<Load, String> {
+    pub fn start(members: &[String], clients: usize, is_stale: bool) -> Result<Load, String> {
         let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
         let shared = Arc::new(Shared {
             begun: Instant::now(),
@@ -98,6 +100,7 @@ impl Load {
             registers: (0..REGISTERS).map(|_| Mutex::default()).collect(),
             acknowledged: Mutex::default(),
             tally: Mutex::default(),
+            is_stale,
         });
         let tasks = (0..clients.min(THREADS)).map(|thread| {
             let client = Client::new(members.to_vec(), PATIENCE);
@@ -187,7 +190,11 @@ async fn on_register(thread: usize, which: u64, dice: u64, client: &Client, shar
     let key = key_of(which, generation);
     let begin = shared.now();
     let (call, outcome) = if dice < 50 {
-        match client.get(key.as_bytes()).await {
+        let read = match shared.is_stale {
+            true => client.get_stale(client.any(), key.as_bytes()).await,
+            false => client.get(key.as_bytes()).await,
+        };
+        match read {
             Ok(found) => {
                 let value = found.map(|v| String::from_utf8_lossy(&v).parse().unwrap_or(0));
                 (Call::Get(value), Ok(()))
