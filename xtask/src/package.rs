@@ -22,8 +22,15 @@ use crate::shell;
 use crate::workspace;
 
 /// Members that are of use to this repository only.
-const NOT_PUBLISHED: [&str; 6] =
-    ["nori-benches", "nori-examples", "nori-fuzz", "nori-sim", "nori-torture", "xtask"];
+const NOT_PUBLISHED: [&str; 7] = [
+    "nori-benches",
+    "nori-examples",
+    "nori-fuzz",
+    "nori-sim",
+    "nori-torture",
+    "replicated-kv",
+    "xtask",
+];
 
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
