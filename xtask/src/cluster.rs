@@ -52,7 +52,7 @@ pub(crate) fn cluster(context: &Context, args: &[String]) -> Result<(), Failure>
     println!(
         "\nThree members run; Ctrl-C ends them. What they hold is in {}.\n\n  \
          {program} {all} put user:1 Ada\n  {program} {all} get user:1\n  \
-         {program} {all} range user: user;\n  {program} {all} state\n  \
+         {program} {all} range user: 'user;'\n  {program} {all} state\n  \
          curl '127.0.0.1:7002/kv/user:1?stale=true'\n  nori top 127.0.0.1:7101\n",
         dir.display()
     );
